@@ -11,6 +11,7 @@
 #include "bench/catalog.h"
 #include "bench/content.h"
 #include "bench/floor.h"
+#include "bench/scale.h"
 #include "bench/small.h"
 #include "bench/transfer.h"
 
@@ -138,6 +139,15 @@ void add_catalog(CLI::App& app, Report& report, ImageOptions& image_options,
       .run([&walk_options] { return walk(walk_options); });
 }
 
+void add_scale(CLI::App& app, Report& report, ScaleOptions& options) {
+  Command(app, "scale", "Fill a store, and ask it", report)
+      .option("--dir", options.directory, true)
+      .option("--blobs", options.blobs)
+      .option("--tags", options.tags)
+      .option("--threads", options.threads)
+      .run([&options] { return scale(options); });
+}
+
 void add_warm(CLI::App& app, std::size_t& size) {
   CLI::App& warm = *app.add_subcommand("warm", "Touch so much memory once, and give it back");
   warm.add_option("--size", size)->required();
@@ -160,7 +170,7 @@ void add_floors(CLI::App& app, Report& report, FloorOptions& options) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("shoal_bench: does one operation against a registry and prints what it took");
+  CLI::App app("shoal_bench: does one operation and prints what it took");
   app.require_subcommand(1);
   Report report;
   PushOptions push_options;
@@ -171,11 +181,13 @@ int run(int argc, char** argv) {
   ImageOptions image_options;
   WalkOptions walk_options;
   FloorOptions floor_options;
+  ScaleOptions scale_options;
   std::size_t warm_bytes = 0;
   add_transfers(app, report, push_options, pull_options);
   add_small(app, report, get_options, small_options, mount_options);
   add_catalog(app, report, image_options, walk_options);
   add_floors(app, report, floor_options);
+  add_scale(app, report, scale_options);
   add_warm(app, warm_bytes);
   CLI11_PARSE(app, argc, argv);
   print(report);

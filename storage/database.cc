@@ -12,7 +12,7 @@
 namespace shoal {
 namespace {
 
-constexpr std::uint64_t kFormatVersion = 1;
+constexpr std::uint64_t kFormatVersion = 2;
 constexpr std::uint64_t kPruneEvery = 4096;  // Events between two prunings of the feed.
 
 std::string after_prefix(std::string_view prefix) {
@@ -20,6 +20,12 @@ std::string after_prefix(std::string_view prefix) {
   while (static_cast<std::uint8_t>(end.back()) == 0xff) end.pop_back();
   end.back() = static_cast<char>(static_cast<std::uint8_t>(end.back()) + 1);
   return end;
+}
+
+std::string big_endian(std::uint64_t number) {
+  std::string key;
+  append_big_endian(key, number);
+  return key;
 }
 
 void add(Counters& sum, const Counters& moved) {
@@ -36,6 +42,11 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   table.block_size = block_bytes;
   table.cache_index_and_filter_blocks = true;  // So that the cache bounds all of it.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In pieces: a file's whole filter is up to a megabyte, and a small cache would read it anew for
+  // each key. Only the index of the pieces stays.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.pin_top_level_index_and_filter = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.format_version = 5;
   rocksdb::ColumnFamilyOptions options;
@@ -77,7 +88,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   options.db_write_buffer_size = 16 << 20;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, family_options(cache, 4 << 10)},
-      {"content", family_options(cache, 16 << 10)}};
+      {"content", family_options(cache, 16 << 10)},
+      {"feed", family_options(cache, 16 << 10)}};
 
   std::unique_ptr<Database> database(new Database);
   database->events_kept_ = events_kept;
@@ -113,13 +125,10 @@ Result<void> Database::load_state() {
     counters_ = *decoded;
   }
 
-  // The newest event is the last key of its table: seek to it from behind.
   std::unique_ptr<rocksdb::Iterator> newest(
-      db_->NewIterator(rocksdb::ReadOptions(), handle(Family::index)));
-  newest->SeekForPrev(keys::numbered('e', UINT64_MAX));
-  if (newest->Valid() && newest->key().starts_with("e")) {
-    event_ = read_big_endian(newest->key().ToStringView().substr(1));
-  }
+      db_->NewIterator(rocksdb::ReadOptions(), handle(Family::feed)));
+  newest->SeekToLast();
+  if (newest->Valid()) event_ = read_big_endian(newest->key().ToStringView());
   durable_event_ = event_;
   if (!newest->status().ok()) return rocks_error(newest->status(), "reading the change feed");
   return {};
@@ -187,11 +196,10 @@ Result<std::uint64_t> Database::apply(Change change) {
   const std::lock_guard lock(order_);
   std::uint64_t event = event_;
   for (const auto& reported : change.events_) {
-    batch.Put(handle(Family::index), keys::numbered('e', ++event), encode_event(reported));
+    batch.Put(handle(Family::feed), big_endian(++event), encode_event(reported));
   }
   if (event / kPruneEvery != event_ / kPruneEvery && event > events_kept_) {
-    batch.DeleteRange(handle(Family::index), keys::numbered('e', 0),
-                      keys::numbered('e', event - events_kept_ + 1));
+    batch.DeleteRange(handle(Family::feed), big_endian(0), big_endian(event - events_kept_ + 1));
   }
   Counters counters = counters_;
   add(counters, change.moved);

@@ -23,8 +23,10 @@ class DB;
 
 namespace shoal {
 
-/// The column families: keys.h, and content records by digest key.
-enum class Family { index, content };
+/// The column families: keys.h, content records by digest key, and the change feed by sequence
+/// number. The feed is pruned by range, and every read of a family passes the marks of the ranges
+/// that were deleted in it: alone, it slows nobody.
+enum class Family { index, content, feed };
 
 /// Puts and erases that become visible, and later durable, together, with the events that report
 /// them and the counters that they move. A plain value.

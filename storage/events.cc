@@ -46,7 +46,7 @@ Result<std::vector<Event>> Events::after(std::uint64_t since, std::size_t limit)
     events.push_back(std::move(*event));
     return true;
   };
-  const auto scanned = core_.db->scan("e", start, read, Family::index, true);
+  const auto scanned = core_.db->scan("", start, read, Family::feed, true);
   if (!scanned) return tl::unexpected(scanned.error());
   if (error) return tl::unexpected(*error);
   return events;

@@ -7,25 +7,25 @@
 // so byte order is the order of the lists that clients page through, and a prefix selects exactly
 // one repository, one manifest, one point in time.
 //
-//   c repository                    -> when it was created              the catalog
-//   t repository 0 tag              -> TagRecord                        tags
-//   g repository 0 digest tag       -> nothing                          which tags name a manifest
-//   m repository 0 digest           -> ManifestRecord                   manifests of a repository
-//   b repository 0 digest           -> nothing                          blobs of a repository
-//   h digest kind repository        -> nothing                          who holds content (b or m)
-//   f repository 0 child parent     -> nothing                          which manifests name
-//   content r repository 0 subject referrer -> ReferrerRecord                   referrers u upload
-//   id                     -> UploadRecord                     open upload sessions q due digest
-//   kind repository    -> reason                           candidates for collection i content id
-//   -> digest                           whose segments these are l hour digest                   ->
-//   nothing                          content by last use, and a digest                        ->
-//   hour                             the hour it stands under p digest                        ->
-//   nothing                          pinned content x digest                        ->
-//   QuarantineRecord                 content that was found bad e sequence                      ->
-//   Event                            the change feed s name                          -> one value
-//   each                   counters, cursors, version
+//   c repository                     -> when it was created  the catalog
+//   t repository 0 tag               -> TagRecord            tags
+//   g repository 0 digest tag        -> nothing              which tags name a manifest
+//   m repository 0 digest            -> ManifestRecord       manifests of a repository
+//   b repository 0 digest            -> nothing              blobs of a repository
+//   h digest kind repository         -> nothing              who holds content (b or m)
+//   f repository 0 child parent      -> nothing              which manifests name content
+//   r repository 0 subject referrer  -> ReferrerRecord       referrers
+//   u upload id                      -> UploadRecord         open upload sessions
+//   q due digest kind repository     -> reason               candidates for collection
+//   i content id                     -> digest               whose segments these are
+//   l hour digest                    -> nothing              content by last use, and
+//   a digest                         -> hour                 the hour it stands under
+//   p digest                         -> nothing              pinned content
+//   x digest                         -> QuarantineRecord     content that was found bad
+//   s name                           -> one value each       counters, cursors, version
 //
-// Content records have a column family of their own: digest -> ContentRecord, small content inline.
+// Two families stand beside these: content (digest key -> ContentRecord, small content inline) and
+// the change feed (sequence number -> Event).
 
 #include <cstdint>
 #include <string>
