@@ -32,10 +32,15 @@ HttpError to_http(Errc code) {
     case Errc::upload_busy: return {409, "BLOB_UPLOAD_INVALID"};
     case Errc::unavailable: return {503, "UNKNOWN"};
     case Errc::timed_out: return {408, "UNKNOWN"};
+    case Errc::denied: return {403, "DENIED"};
+    case Errc::conflict: return {409, "UNKNOWN"};
+    case Errc::member_unknown: return {404, "UNKNOWN"};
+    case Errc::outcome_unknown: return {503, "UNKNOWN"};
     case Errc::disk_full: return {507, "UNKNOWN"};
     case Errc::quota_exceeded: return {507, "DENIED"};
     case Errc::corrupt: return {404, "BLOB_UNKNOWN"};  // Quarantined: here, it exists no more.
     case Errc::usage:
+    case Errc::lease_lost:
     case Errc::would_block:
     case Errc::io: break;
   }

@@ -29,12 +29,17 @@ enum class Errc {
   manifest_unknown,
   name_unknown,
   upload_unknown,
+  member_unknown,    // No such node, token or authority in the cluster.
   events_compacted,  // The change feed no longer reaches back that far.
   // It cannot be done now.
-  upload_busy,  // Another request is writing to this upload session.
-  would_block,  // Wait::no was asked for, and the answer needs the disk.
-  unavailable,  // Shutting down, or a source that cannot be reached; a retry may succeed.
-  timed_out,    // No progress within the timeout.
+  upload_busy,      // Another request is writing to this upload session.
+  would_block,      // Wait::no was asked for, and the answer needs the disk.
+  unavailable,      // Shutting down, or a source that cannot be reached; a retry may succeed.
+  timed_out,        // No progress within the timeout.
+  denied,           // An identity, a token or a password was refused.
+  conflict,         // What a change depends on has changed meanwhile.
+  lease_lost,       // The lease ended, and what was held under it is gone.
+  outcome_unknown,  // The connection broke, and nobody can tell whether the change was made.
   // The machine failed us.
   disk_full,
   quota_exceeded,

@@ -80,6 +80,7 @@ struct Request {
   Headers headers;
   std::string remote;  // `address:port` of the peer.
   bool encrypted = false;
+  std::string peer;  // The common name of the client certificate that TLS verified; else empty.
   RequestBody* body = nullptr;     // Never null while a handler runs.
   asio::any_io_executor executor;  // The session's loop: await and resume here.
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "registry/http/message.h"
+#include "registry/http/tls.h"
 
 namespace prometheus {
 class Registry;
@@ -23,6 +24,8 @@ struct HttpServerConfig {
   std::chrono::seconds idle_timeout{90};      // Between requests, and for a whole header.
   std::chrono::seconds progress_timeout{60};  // No byte in or out for so long: closed.
   bool access_log = false;                    // One line per request, at info.
+  std::shared_ptr<TlsContext> tls;            // Null: plain HTTP.
+  std::string name = "registry";              // The `server` label of its metrics.
 };
 
 /// An HTTP/1.1 server (RFC 9110, RFC 9112) with keep-alive and `Expect: 100-continue`. Each loop
