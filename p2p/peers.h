@@ -14,6 +14,7 @@ struct Peer {
   std::string id;                             // Never changes; the name in its certificate.
   std::vector<std::string> urls;              // `https://10.0.0.7:5001`, in order of preference.
   std::map<std::string, std::string> labels;  // `dc` -> `west`.
+  bool draining = false;                      // On its way out: gets no copies, counts as none.
 
   bool operator==(const Peer&) const = default;
 };
