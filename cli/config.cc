@@ -142,7 +142,10 @@ class Loader {
     }
     auto sound = check(loaded_.config);
     if (!sound) return tl::unexpected(sound.error());
-    for (Setting& setting : loaded_.settings) setting.value = setting.option->show(loaded_.config);
+    for (Setting& setting : loaded_.settings) {
+      setting.value = setting.option->show(loaded_.config);
+      if (setting.option->secret && !setting.value.empty()) setting.value = "(set)";
+    }
     return std::move(loaded_);
   }
 

@@ -21,7 +21,8 @@ std::string group_of(const Option& option) {
 
 /// What stands for the value in the help: `DURATION`, or the choices, `auto|text|json`.
 std::string placeholder_of(const Option& option) {
-  if (option.repeats) return "HOST:PORT";
+  constexpr std::string_view kList = "list of ";
+  if (option.type.starts_with(kList)) return option.type.substr(kList.size());
   std::string text = option.type;
   text.erase(std::remove(text.begin(), text.end(), '`'), text.end());
   if (!option.type.starts_with('`')) {

@@ -147,32 +147,106 @@ Kind path(In in) {
   return kind("path", in, parse, [](const std::filesystem::path& value) { return value.string(); });
 }
 
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto comma = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return parts;
+}
+
+/// A list whose entries `parse_entry` makes, and `print_entry` the texts again; "" is the empty
+/// one.
+template <class In, class ParseEntry, class PrintEntry>
+Kind list(std::string type, In in, ParseEntry parse_entry, PrintEntry print_entry) {
+  using Member = std::remove_cvref_t<decltype(in(std::declval<NodeConfig&>()))>;
+  const auto parse = [parse_entry](std::string_view text) -> Result<Member> {
+    Member entries;
+    if (text.empty()) return entries;
+    for (const auto part : split(text)) {
+      auto entry = parse_entry(part);
+      if (!entry) return tl::unexpected(entry.error());
+      entries.insert(entries.end(), *std::move(entry));
+    }
+    return entries;
+  };
+  const auto print = [print_entry](const Member& entries) {
+    std::string text;
+    for (const auto& entry : entries) text += (text.empty() ? "" : ",") + print_entry(entry);
+    return text;
+  };
+  Kind made = kind(std::move(type), in, parse, print);
+  made.repeats = true;
+  return made;
+}
+
+/// Addresses to listen on.
 template <class In>
 Kind addresses(In in) {
-  const auto parse = [](std::string_view text) -> Result<std::vector<std::string>> {
-    std::vector<std::string> list;
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const auto comma = std::min(text.find(',', begin), text.size());
-      const auto address = text.substr(begin, comma - begin);
-      const auto endpoint = parse_listen_address(address);
-      if (!endpoint) return tl::unexpected(endpoint.error());
-      list.emplace_back(address);
-      begin = comma + 1;
+  const auto parse = [](std::string_view text) -> Result<std::string> {
+    const auto endpoint = parse_listen_address(text);
+    if (!endpoint) return tl::unexpected(endpoint.error());
+    return std::string(text);
+  };
+  return list("list of HOST:PORT", in, parse, [](const std::string& text) { return text; });
+}
+
+/// Addresses to connect to: names are allowed.
+template <class In>
+Kind hosts(In in) {
+  const auto parse = [](std::string_view text) -> Result<std::string> {
+    const auto colon = text.rfind(':');
+    const auto port = colon == text.npos ? std::nullopt : parse_number(text.substr(colon + 1));
+    const bool plain = text.find_first_of("/?#@ ") == text.npos;
+    if (!plain || colon == 0 || !port || *port == 0 || *port > 65535) {
+      return refuse(text, "is not HOST:PORT, such as 10.0.0.7:5001 or [fd00::7]:5001");
     }
-    return list;
+    return std::string(text);
   };
-  const auto print = [](const std::vector<std::string>& list) {
-    return fmt::format("{}", fmt::join(list, ","));
+  return list("list of HOST:PORT", in, parse, [](const std::string& text) { return text; });
+}
+
+template <class In>
+Kind labels(In in) {
+  using Label = std::pair<const std::string, std::string>;
+  const auto parse = [](std::string_view text) -> Result<Label> {
+    const auto equals = text.find('=');
+    const bool sound = equals != text.npos && equals > 0 && text.size() <= 128 &&
+                       text.find_first_of(" \t\"'") == text.npos;
+    if (!sound) return refuse(text, "is not NAME=VALUE, such as dc=west");
+    return Label(text.substr(0, equals), text.substr(equals + 1));
   };
-  Kind list = kind("list of HOST:PORT", in, parse, print);
-  list.repeats = true;
-  return list;
+  return list("list of NAME=VALUE", in, parse,
+              [](const Label& label) { return label.first + "=" + label.second; });
+}
+
+template <class In>
+Kind replica_patterns(In in) {
+  using Pattern = std::pair<std::string, unsigned>;
+  return list("list of PATTERN=COUNT", in, parse_replica_pattern, [](const Pattern& pattern) {
+    return fmt::format("{}={}", pattern.first, pattern.second);
+  });
+}
+
+template <class In>
+Kind text(In in) {
+  const auto parse = [](std::string_view value) -> Result<std::string> {
+    return std::string(value);
+  };
+  return kind("text", in, parse, [](const std::string& value) { return value; });
 }
 
 Option option(std::string key, Kind kind, std::string help) {
   const std::string default_text = kind.show(NodeConfig{});
   return {std::move(key),      std::move(kind.type), default_text, std::move(help),
           std::move(kind.set), std::move(kind.show), kind.repeats};
+}
+
+Option secret(Option option) {
+  option.secret = true;
+  return option;
 }
 
 Option with_default(std::string words, Option option) {
@@ -202,6 +276,20 @@ std::vector<Option> make_options() {
           "`/var/lib/shoal` as root, else `$XDG_DATA_HOME/shoal` or `~/.local/share/shoal`",
           option("data", path(IN(store.directory)), "The folder of the store.")),
       option("listen", addresses(IN(http.listen)), "Where to serve; port 0 takes any free port."),
+      with_default(
+          "none: the node stands alone",
+          option("cluster.listen", addresses(IN(cluster.listen)),
+                 "Where to serve the other nodes of a cluster, by TLS with certificates.")),
+      with_default("what `cluster.listen` says", option("advertise", hosts(IN(cluster.advertise)),
+                                                        "How other nodes reach this one.")),
+      with_default("none: the first start creates a cluster",
+                   option("join", hosts(IN(cluster.join)), "Nodes of the cluster to join.")),
+      with_default("none", secret(option("token", text(IN(cluster.token)),
+                                         "What `shoal token create` printed on a member."))),
+      with_default("none", option("label", labels(IN(cluster.labels)),
+                                  "What to say of this node, for placing content.")),
+      with_default("the host's name",
+                   option("cluster.name", text(IN(cluster.name)), "What people call this node.")),
       option("drain-timeout", duration(IN(drain_timeout), seconds(0)),
              "How long requests under way may go on when the node stops."),
       option("store.quota", size(IN(store.quota_bytes), 0),
@@ -259,6 +347,38 @@ std::vector<Option> make_options() {
              "Tags set by one manifest PUT; more are answered 414."),
       option("registry.deletes", on_off(IN(registry.deletes)),
              "Allow DELETE through the registry API."),
+      option("cluster.replicas", number(IN(cluster.replicas.replicas), 1, 1000),
+             "Nodes that keep a pushed image, with the one it was pushed to."),
+      with_default("none",
+                   option("cluster.replicas-for", replica_patterns(IN(cluster.replicas.patterns)),
+                          "The same for repositories that match, the first match counts.")),
+      with_default("none", option("cluster.spread", text(IN(cluster.replicas.spread)),
+                                  "A label whose values shall differ between the copies.")),
+      option("cluster.durability",
+             choice<Durability>(
+                 IN(cluster.replicas.durability),
+                 {{"local", Durability::local}, {"replicated", Durability::replicated}}),
+             "Whether a push is acknowledged before or after it was copied."),
+      option("cluster.repair-delay", duration(IN(cluster.repair_delay), seconds(0)),
+             "From a change of members to the copies that it calls for."),
+      option("cluster.liveness", duration(IN(cluster.liveness), seconds(3)),
+             "A node that is silent for so long is taken for dead; large clusters take longer."),
+      option("cluster.certificate-lifetime", duration(IN(cluster.certificate_lifetime), seconds(3)),
+             "Of the certificates that this node signs; they are renewed in time."),
+      option(
+          "cluster.state", text(IN(cluster.state.url)),
+          "Where the first node keeps the cluster's state: `embedded` or `etcd://HOST:PORT,...`."),
+      with_default("none", option("cluster.state-ca", path(IN(cluster.state.ca)),
+                                  "PEM file of the authority of etcd's certificates (etcds://).")),
+      with_default("none", option("cluster.state-cert", path(IN(cluster.state.certificate)),
+                                  "PEM file of the certificate to show to etcd.")),
+      with_default(
+          "none", option("cluster.state-key", path(IN(cluster.state.key)), "PEM file of its key.")),
+      with_default(
+          "none", option("cluster.state-user", text(IN(cluster.state.user)), "User name at etcd.")),
+      with_default("none",
+                   option("cluster.state-password-file", path(IN(cluster.state.password_file)),
+                          "File with the password at etcd.")),
       option("log.format",
              choice<LogFormat>(IN(log.format), {{"auto", LogFormat::automatic},
                                                 {"text", LogFormat::text},
@@ -287,6 +407,12 @@ const std::vector<Option>& node_options() {
 Result<void> check(const NodeConfig& config) {
   if (config.store.low_watermark > config.store.high_watermark) {
     return fail(Errc::usage, "store.low-watermark is above store.high-watermark");
+  }
+  const ClusterConfig& cluster = config.cluster;
+  if (cluster.listen.empty() && (!cluster.join.empty() || !cluster.token.empty())) {
+    return fail(Errc::usage,
+                "join and token need cluster.listen: the address where the other nodes reach this "
+                "one, such as 10.0.0.7:5001");
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "orchestrator/cluster_config.h"
 #include "registry/api.h"
 #include "registry/http/server.h"
 #include "storage/error.h"
@@ -26,6 +27,7 @@ struct NodeConfig {
   StoreConfig store;
   HttpServerConfig http;
   RegistryConfig registry;
+  ClusterConfig cluster;
   LogConfig log;
   unsigned disk_threads = 16;              // Where blocking store calls run.
   std::chrono::seconds drain_timeout{30};  // For requests under way when the node stops.
@@ -42,6 +44,7 @@ struct Option {
   /// The value in force, as set() reads it.
   std::function<std::string(const NodeConfig&)> show;
   bool repeats = false;  // A list: the flag may be given several times.
+  bool secret = false;   // Whatever shows values must not show this one.
 
   [[nodiscard]] std::string flag() const;         // `--store-quota`
   [[nodiscard]] std::string environment() const;  // `SHOAL_STORE_QUOTA`

@@ -13,16 +13,17 @@ class Docker:
     keeps_bytes = False   # A push compresses the layers anew.
     layers_max = 120      # The engine itself ends at 125.
 
-    def __init__(self, folder):
+    def __init__(self, folder, enter=lambda command: command):
+        """`enter` makes of a command one that runs on another host."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         self.socket = f"unix://{self.folder}/docker.sock"
         self.env = {"DOCKER_CONFIG": str(self.folder / "config"), "DOCKER_HOST": self.socket,
                     "DOCKER_BUILDKIT": "0"}
         self.engine = Process(
-            ["dockerd", "--data-root", self.folder / "data", "--exec-root", self.folder / "exec",
+            enter(["dockerd", "--data-root", self.folder / "data", "--exec-root", self.folder / "exec",
              "-H", self.socket, "-p", self.folder / "docker.pid", "--bridge=none",
-             "--iptables=false", "--ip6tables=false", "--shutdown-timeout=1"],
+             "--iptables=false", "--ip6tables=false", "--shutdown-timeout=1"]),
             self.folder / "dockerd.log")
         try:
             until(self._ready, "the Docker engine answers")

@@ -1,5 +1,6 @@
 #include "orchestrator/images/cluster_names.h"
 
+#include <atomic>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -11,7 +12,7 @@ namespace shoal {
 namespace {
 
 struct Names {
-  TemporaryFolder folder;
+  TempFolder folder;
   std::unique_ptr<EmbeddedState> state = *EmbeddedState::open({folder.path(), 1000});
   ClusterNames names{*state, "n-self"};
 };
