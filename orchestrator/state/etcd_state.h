@@ -18,6 +18,7 @@ struct EtcdConfig {
   std::string password;
   std::string prefix = "shoal/v1/";  // Before every key; other programs may share the etcd.
   std::chrono::seconds timeout{10};  // Of one call, over all its attempts.
+  std::chrono::seconds relist{300};  // How often a watch lists anew, whatever its stream says.
 };
 
 /// A State in an etcd cluster, through its v3 JSON gateway (etcd 3.4 and later), or in the embedded
