@@ -11,7 +11,7 @@
 namespace shoal {
 
 /// One candidate in the election of a leader: who creates `key` first, under a lease of its own,
-/// leads until it resigns or its lease ends. Has a thread.
+/// leads until it resigns or its lease ends. Has two threads.
 ///
 /// The revision at which the key was created is the *epoch*: a write that carries
 /// Condition::created_at(key, epoch) cannot be made by a leader that was replaced meanwhile,
