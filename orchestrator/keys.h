@@ -4,16 +4,18 @@
 // said.
 //
 //   cluster                  first node       id, created, authority's fingerprint
-//   nodes/<id>               that node        the member record (membership/member.h)
-//   live/<id>       leased   that node        boot id; while it is there, the node lives
-//   removed/<id>             `shoal node rm`  when; certificates of that node are refused
-//   drain/<id>               `shoal node drain`
+//   members/nodes/<id>       that node        the member record (membership/member.h)
+//   members/live/<id> leased that node        boot id; while it is there, the node lives
+//   members/removed/<id>     `shoal node rm`  when; certificates of that node are refused
+//   members/drain/<id>       `shoal node drain`
 //   tokens/<id>              `shoal token`    hash of a join token, expiry, uses left
-//   leader          leased   candidates       node id (plain text); see Election
+//   leader            leased candidates       node id (plain text); see Election
 //   repos/<repository>       any node         when it was first pushed to
 //   tags/<repository>:<tag>  any node, by compare-and-set: digest, media type, size, who, when
 //
-// A repository's name contains `/`, never `:`; so a prefix selects the tags of one repository.
+// What every member follows is below `members/`, so that one watch is enough for it and a removal
+// arrives as a whole. A repository's name contains `/`, never `:`; so a prefix selects the tags of
+// one repository.
 
 #include <optional>
 #include <string>
@@ -25,10 +27,11 @@ namespace shoal::state_keys {
 
 inline constexpr const char* kCluster = "cluster";
 inline constexpr const char* kLeader = "leader";
-inline constexpr const char* kNodes = "nodes/";
-inline constexpr const char* kLive = "live/";
-inline constexpr const char* kRemoved = "removed/";
-inline constexpr const char* kDrain = "drain/";
+inline constexpr const char* kMembers = "members/";
+inline constexpr const char* kNodes = "members/nodes/";
+inline constexpr const char* kLive = "members/live/";
+inline constexpr const char* kRemoved = "members/removed/";
+inline constexpr const char* kDrain = "members/drain/";
 inline constexpr const char* kTokens = "tokens/";
 inline constexpr const char* kRepositories = "repos/";
 inline constexpr const char* kTags = "tags/";
