@@ -79,8 +79,9 @@ Verdict judge(int status, std::string_view body) {
 
 struct EtcdClient::Attempt {
   Kind kind = Kind::answered;
-  std::string text;  // answered
-  Error error{};     // else
+  std::string text;    // answered
+  Error error{};       // else
+  bool spent = false;  // The connection was interrupted, too late to matter.
 };
 
 EtcdClient::EtcdClient(EtcdConfig config)
@@ -129,8 +130,13 @@ void EtcdClient::forget_token() {
 }
 
 Error EtcdClient::named(std::size_t endpoint, Error error) {
-  // HttpClient begins its messages with the address too, but not with what it is.
-  error.message = fmt::format("etcd {}: {}", endpoints_.url(endpoint), error.message);
+  std::string_view what = error.message;
+  const std::string_view url = endpoints_.url(endpoint);
+  const auto authority = url.substr(url.find("//") + 2);
+  // HttpClient begins its messages with it too.
+  if (what.starts_with(authority)) what.remove_prefix(authority.size());
+  if (what.starts_with(": ")) what.remove_prefix(2);
+  error.message = fmt::format("etcd {}: {}", url, what);
   return error;
 }
 
@@ -150,8 +156,9 @@ EtcdClient::Attempt EtcdClient::exchange(HttpClient& connection, std::string_vie
     late = limit.fired();
   }
   Attempt attempt;
+  attempt.spent = late || (cancel != nullptr && cancel->cancelled());
   if (!answer && late) {
-    const auto waited = std::chrono::ceil<std::chrono::seconds>(steady_clock::now() - began);
+    const auto waited = std::chrono::round<std::chrono::seconds>(steady_clock::now() - began);
     attempt.kind = Kind::away_unsure;
     attempt.error = {Errc::unavailable, fmt::format("no answer for {} s", waited.count())};
   } else if (!answer) {
@@ -257,7 +264,7 @@ tl::expected<std::string, EtcdFailure> EtcdClient::call(std::string_view path,
     auto result = attempt(*connection, path, body, std::min(deadline, began + share), cancel);
     if (result.kind == Kind::answered || result.kind == Kind::refused) {
       endpoints_.worked(*endpoint);
-      give_back(*endpoint, std::move(connection));
+      if (!result.spent) give_back(*endpoint, std::move(connection));
       if (result.kind == Kind::answered) return std::move(result.text);
       return tl::unexpected(EtcdFailure{named(*endpoint, std::move(result.error))});
     }

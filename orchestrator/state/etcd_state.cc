@@ -36,6 +36,11 @@ Result<std::unique_ptr<EtcdState>> EtcdState::to(EtcdConfig config) {
     return fail(Errc::usage, "an etcd's timeout is at least a second");
   }
   for (const auto& endpoint : config.endpoints) {
+    if (endpoint.starts_with("https://") && !config.tls) {
+      auto system = TlsContext::client({});  // Read once, not for each connection.
+      if (!system) return tl::unexpected(system.error());
+      config.tls = std::move(*system);
+    }
     HttpClientConfig http;
     http.tls = config.tls;
     http.peer = config.peer;
