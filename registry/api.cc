@@ -10,6 +10,7 @@
 #include "registry/manifest_routes.h"
 #include "registry/path.h"
 #include "registry/referrer_routes.h"
+#include "registry/shared_images.h"
 #include "registry/upload_routes.h"
 
 namespace shoal {
@@ -55,10 +56,20 @@ bool is_host(std::string_view text) {
 }  // namespace
 
 RegistryApi::RegistryApi(Store& store, asio::thread_pool& disk, const RegistryConfig& config)
-    : store_(store), disk_(disk), config_(config) {}
+    : RegistryApi(store, disk, config, nullptr, disk) {}
+
+RegistryApi::RegistryApi(Store& store, asio::thread_pool& disk, const RegistryConfig& config,
+                         Elsewhere* elsewhere, asio::thread_pool& remote)
+    : store_(store),
+      disk_(disk),
+      config_(config),
+      shared_(elsewhere == nullptr ? nullptr : std::make_unique<SharedImages>(store, *elsewhere)),
+      remote_(remote) {}
+
+RegistryApi::~RegistryApi() = default;
 
 asio::awaitable<Response> RegistryApi::serve(Request& request) {
-  const RouteContext context = {store_, disk_, config_};
+  const RouteContext context = {store_, disk_, config_, shared_.get(), remote_};
   Response response;
   try {
     response = co_await dispatch(context, request);

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <boost/asio/thread_pool.hpp>
 
 #include "registry/http/message.h"
+#include "storage/elsewhere.h"
 #include "storage/store.h"
 
 namespace shoal {
+
+class SharedImages;
 
 struct RegistryConfig {
   std::uint64_t manifest_bytes_max = 8 << 20;  // Above: 413.
@@ -25,6 +29,12 @@ class RegistryApi {
  public:
   /// `store` and `disk` (where blocking calls run) must outlive the API.
   RegistryApi(Store& store, asio::thread_pool& disk, const RegistryConfig& config);
+  /// A node of a cluster: what the store cannot answer, `elsewhere` is asked, on `remote`, a pool
+  /// of its own so that slow peers never hold up the disk. It has a thread for each transfer that
+  /// should go on at the same time. Both must outlive the API; null: the node stands alone.
+  RegistryApi(Store& store, asio::thread_pool& disk, const RegistryConfig& config,
+              Elsewhere* elsewhere, asio::thread_pool& remote);
+  ~RegistryApi();
 
   /// Answers one request whose path begins with `/v2`. Never fails: errors become OCI documents.
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
@@ -33,6 +43,8 @@ class RegistryApi {
   Store& store_;
   asio::thread_pool& disk_;
   RegistryConfig config_;
+  const std::unique_ptr<SharedImages> shared_;  // Null: alone.
+  asio::thread_pool& remote_;
 };
 
 }  // namespace shoal

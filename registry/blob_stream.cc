@@ -1,6 +1,7 @@
 #include "registry/blob_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "registry/background.h"
@@ -13,6 +14,8 @@ constexpr std::size_t kFirstPiece = 256 << 10;
 constexpr std::size_t kPiece = 1 << 20;
 // A few bytes of a chunk keep all of it in memory: many small ranges make many pieces.
 constexpr std::size_t kChunksMax = 8;
+// What comes slowly, as from a distant node, is handed on: a client must see that it goes on.
+constexpr std::chrono::milliseconds kGatherFor{200};
 
 /// Memory to send with one call. The texts point into `bytes` and `heads`.
 struct Piece {
@@ -46,6 +49,7 @@ class Walk {
   /// Fails with would_block if it allows nothing at all.
   Result<Piece> next(std::size_t size, Wait wait) {
     Piece piece;
+    const auto start = std::chrono::steady_clock::now();
     while (piece.size < size && piece.bytes.size() < kChunksMax && part_ < parts_.size()) {
       auto& [head, range] = parts_[part_];
       const auto wanted = std::min<std::uint64_t>(range.length, size - piece.size);
@@ -60,6 +64,7 @@ class Walk {
       range.length -= chunk->view().size();
       piece.add(*std::move(chunk));
       if (range.length == 0) ++part_;
+      if (std::chrono::steady_clock::now() - start > kGatherFor) break;
     }
     if (part_ == parts_.size()) piece.add(std::exchange(tail_, {}));
     return piece;
@@ -74,8 +79,8 @@ class Walk {
 
 class BlobStream final : public ResponseBody {
  public:
-  BlobStream(std::shared_ptr<Walk> walk, asio::thread_pool& disk, asio::any_io_executor executor)
-      : walk_(std::move(walk)), disk_(disk), executor_(std::move(executor)) {}
+  BlobStream(std::shared_ptr<Walk> walk, asio::thread_pool& pool, asio::any_io_executor executor)
+      : walk_(std::move(walk)), pool_(pool), executor_(std::move(executor)) {}
 
   asio::awaitable<Result<std::vector<std::string_view>>> next() override {
     piece_ = {};
@@ -90,21 +95,21 @@ class BlobStream final : public ResponseBody {
         blocked_ = wait == Wait::yes;
         return walk_->next(size_, wait);
       };
-      auto read = co_await from_memory_or_disk(disk_, read_some);
+      auto read = co_await from_memory_or_disk(pool_, read_some);
       if (!read) co_return tl::unexpected(read.error());
       piece_ = *std::move(read);
     }
     size_ = kPiece;
     // Only where the disk is really read: what is in memory needs no other thread.
     if (blocked_ && !walk_->at_end()) {
-      ahead_.emplace(disk_, executor_, [walk = walk_] { return walk->next(kPiece, Wait::yes); });
+      ahead_.emplace(pool_, executor_, [walk = walk_] { return walk->next(kPiece, Wait::yes); });
     }
     co_return piece_.views;
   }
 
  private:
   const std::shared_ptr<Walk> walk_;
-  asio::thread_pool& disk_;
+  asio::thread_pool& pool_;
   const asio::any_io_executor executor_;
   std::size_t size_ = kFirstPiece;
   bool blocked_ = false;
@@ -116,9 +121,9 @@ class BlobStream final : public ResponseBody {
 
 std::unique_ptr<ResponseBody> stream_blob(std::shared_ptr<BlobReader> reader,
                                           std::vector<BlobPart> parts, std::string tail,
-                                          asio::thread_pool& disk, asio::any_io_executor executor) {
+                                          asio::thread_pool& pool, asio::any_io_executor executor) {
   auto walk = std::make_shared<Walk>(std::move(reader), std::move(parts), std::move(tail));
-  return std::make_unique<BlobStream>(std::move(walk), disk, std::move(executor));
+  return std::make_unique<BlobStream>(std::move(walk), pool, std::move(executor));
 }
 
 }  // namespace shoal

@@ -10,11 +10,18 @@
 
 namespace shoal {
 
+class SharedImages;
+
 /// What every route works with. Borrowed from the RegistryApi that serves the request.
 struct RouteContext {
   Store& store;
   asio::thread_pool& disk;
   const RegistryConfig& config;
+  SharedImages* shared;       // Null: this node stands alone.
+  asio::thread_pool& remote;  // Where work waits for other nodes.
+
+  /// Where work runs that, in a cluster, may have to wait for other nodes.
+  [[nodiscard]] asio::thread_pool& blocking() const { return shared == nullptr ? disk : remote; }
 };
 
 /// `/v2/<name>/blobs/<digest>`, as `Location` fields carry it: relative, because clients refuse a

@@ -34,7 +34,7 @@ HttpError to_http(Errc code) {
     case Errc::timed_out: return {408, "UNKNOWN"};
     case Errc::denied: return {403, "DENIED"};
     case Errc::conflict: return {409, "UNKNOWN"};
-    case Errc::member_unknown: return {404, "UNKNOWN"};
+    case Errc::member_unknown: return {404, "MEMBER_UNKNOWN"};
     case Errc::outcome_unknown: return {503, "UNKNOWN"};
     case Errc::disk_full: return {507, "UNKNOWN"};
     case Errc::quota_exceeded: return {507, "DENIED"};

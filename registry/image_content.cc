@@ -10,7 +10,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kConfigBytesMax = 4 << 20;
 // Indexes of indexes exist; deeper ones, and circles, are somebody's experiment.
 constexpr int kDepthMax = 4;
 
@@ -130,7 +129,7 @@ std::string read_image_config(Store& store, const ImagePart& config) {
   const auto reader = store.blobs().open_any(config.digest, Wait::yes);
   if (!reader) return {};
   const std::uint64_t size = (*reader)->info().size;
-  if (size > kConfigBytesMax) return {};
+  if (size > kImageConfigBytesMax) return {};
   std::string text;
   while (text.size() < size) {
     const auto bytes = (*reader)->read(text.size(), size - text.size(), Wait::yes);

@@ -12,6 +12,9 @@
 
 namespace shoal {
 
+/// Larger config blobs are no image's, and not read.
+inline constexpr std::uint64_t kImageConfigBytesMax = 4 << 20;
+
 /// A manifest's pointer to other content.
 struct ImagePart {
   Digest digest;
@@ -35,7 +38,7 @@ struct ImageContent {
 /// names none.
 [[nodiscard]] std::string platform_of(std::string_view json);
 
-/// The content of a config blob, if it is here, is an image's and is at most 4 MiB; else empty.
+/// The content of a config blob, if it is here, is an image's and is not too large; else empty.
 [[nodiscard]] std::string read_image_config(Store& store, const ImagePart& config);
 
 /// An image as one line of a list.

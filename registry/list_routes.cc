@@ -7,6 +7,8 @@
 #include "registry/disk.h"
 #include "registry/error_response.h"
 #include "registry/paging.h"
+#include "registry/shared_images.h"
+#include "registry/stale.h"
 
 namespace shoal {
 namespace {
@@ -46,18 +48,26 @@ asio::awaitable<Response> serve_tags(const RouteContext& context, const Registry
   const auto& repository = *path.repository;
   // Asked for no entries, the store is still asked for one: does the repository exist?
   const auto limit = static_cast<std::size_t>(std::max<std::uint64_t>(page->limit, 1));
-  const auto read = [&] { return context.store.manifests().tags(repository, page->after, limit); };
-  const auto found = co_await on_disk(context.disk, read);
+  using Tags = SharedImages::Listed<Manifests::TagEntry>;
+  const auto read = [&]() -> Result<Tags> {
+    if (context.shared != nullptr) return context.shared->tags(repository, page->after, limit);
+    auto own = context.store.manifests().tags(repository, page->after, limit);
+    if (!own) return tl::unexpected(own.error());
+    return Tags{*std::move(own)};
+  };
+  const auto found = co_await run_on(context.blocking().get_executor(), read);
   if (!found) co_return error_response(found.error());
 
   std::vector<std::string> names;
   if (page->limit > 0) {
-    names.reserve(found->entries.size());
-    for (const auto& entry : found->entries) names.push_back(entry.tag);
+    names.reserve(found->page.entries.size());
+    for (const auto& entry : found->page.entries) names.push_back(entry.tag);
   }
   const Json document = {{"name", repository.text()}};
-  co_return list_response(document, "tags", std::move(names), found->more,
-                          "/v2/" + repository.text() + "/tags/list", page->limit);
+  auto response = list_response(document, "tags", std::move(names), found->page.more,
+                                "/v2/" + repository.text() + "/tags/list", page->limit);
+  if (found->stale) mark_stale(response);
+  co_return response;
 }
 
 asio::awaitable<Response> serve_catalog(const RouteContext& context, Request& request) {
@@ -65,16 +75,24 @@ asio::awaitable<Response> serve_catalog(const RouteContext& context, Request& re
   const auto& config = context.config;
   const auto page = parse_page(request, config.catalog_page_default, config.page_entries_max);
   if (!page) co_return error_response(page.error());
-  Page<std::string> found;
+  using Names = SharedImages::Listed<std::string>;
+  Names found;
   if (page->limit > 0) {
     const auto limit = static_cast<std::size_t>(page->limit);
-    const auto read = [&] { return context.store.manifests().repositories(page->after, limit); };
-    auto list = co_await on_disk(context.disk, read);
+    const auto read = [&]() -> Result<Names> {
+      if (context.shared != nullptr) return context.shared->repositories(page->after, limit);
+      auto own = context.store.manifests().repositories(page->after, limit);
+      if (!own) return tl::unexpected(own.error());
+      return Names{*std::move(own)};
+    };
+    auto list = co_await run_on(context.blocking().get_executor(), read);
     if (!list) co_return error_response(list.error());
     found = *std::move(list);
   }
-  co_return list_response(Json::object(), "repositories", std::move(found.entries), found.more,
-                          "/v2/_catalog", page->limit);
+  auto response = list_response(Json::object(), "repositories", std::move(found.page.entries),
+                                found.page.more, "/v2/_catalog", page->limit);
+  if (found.stale) mark_stale(response);
+  co_return response;
 }
 
 Response serve_extensions(const Request& request) {

@@ -1,12 +1,15 @@
 #include "registry/manifest_routes.h"
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
-#include "registry/conditional.h"
 #include "registry/disk.h"
 #include "registry/error_response.h"
 #include "registry/manifest.h"
+#include "registry/manifest_answer.h"
+#include "registry/shared_images.h"
+#include "registry/stale.h"
 
 namespace shoal {
 namespace {
@@ -35,69 +38,107 @@ Result<ManifestReference> parse_existing(const std::string& text) {
   return reference;
 }
 
-/// Quarantined content is not there any more, and here that means a manifest.
-Response failure(const Error& error) {
-  if (error.code != Errc::corrupt) return error_response(error);
-  return error_response({Errc::manifest_unknown, error.message});
+bool is_gone(const Error& error) {
+  return error.code == Errc::manifest_unknown || error.code == Errc::name_unknown ||
+         error.code == Errc::corrupt;
 }
 
-Response describe(const ManifestInfo& info, const std::string& tag, bool immutable) {
-  Response response;
-  auto& headers = response.headers;
-  headers.add("Content-Type", info.media_type);
-  headers.add("Docker-Content-Digest", std::string_view(tag).substr(1, tag.size() - 2));
-  headers.add("ETag", tag);
-  if (immutable) headers.add("Cache-Control", "max-age=31536000");
-  response.length = info.size;
-  return response;
+/// What the own store says of a manifest, and whether the name it was asked for by may be old.
+template <class T>
+struct Found {
+  T value;
+  bool stale = false;
+};
+
+/// In a cluster the shared names decide what a tag means, and what the own store lacks comes from
+/// another node. `ask` takes a reference and a Wait and returns a Result<T>.
+template <class T, class Ask>
+asio::awaitable<Result<Found<T>>> find_shared(const RouteContext& context,
+                                              const Repository& repository,
+                                              const ManifestReference& reference, const Ask& ask) {
+  auto& shared = *context.shared;
+  const auto remote = context.remote.get_executor();
+  bool stale = false;
+  std::optional<Digest> digest;
+  if (const auto* const tag = std::get_if<Tag>(&reference)) {
+    const auto resolve = [&] { return shared.resolve(repository, *tag); };
+    const auto named = co_await run_on(remote, resolve);
+    if (!named) co_return tl::unexpected(named.error());
+    digest = named->digest;
+    stale = named->stale;
+  } else {
+    digest = std::get<Digest>(reference);
+  }
+  const ManifestReference by_digest = *digest;
+  const auto own = [&](Wait wait) { return ask(by_digest, wait); };
+  auto found = co_await from_memory_or_disk(context.disk, own);
+  if (!found && is_gone(found.error())) {
+    const auto bring = [&] { return shared.bring_manifest(repository, *digest); };
+    const auto brought = co_await run_on(remote, bring);
+    if (!brought) co_return tl::unexpected(brought.error());
+    found = co_await from_memory_or_disk(context.disk, own);
+  }
+  if (!found) co_return tl::unexpected(found.error());
+  co_return Found<T>{*std::move(found), stale};
 }
 
-bool not_modified(const Request& request, const std::string& tag, Response& response) {
-  if (!none_match_fails(request.headers, tag)) return false;
-  response.status = 304;
-  response.length.reset();
-  return true;
+template <class T, class Ask>
+asio::awaitable<Result<Found<T>>> find(const RouteContext& context, const Repository& repository,
+                                       const ManifestReference& reference, const Ask& ask) {
+  if (context.shared != nullptr) {
+    co_return co_await find_shared<T>(context, repository, reference, ask);
+  }
+  const auto own = [&](Wait wait) { return ask(reference, wait); };
+  auto found = co_await from_memory_or_disk(context.disk, own);
+  if (!found) co_return tl::unexpected(found.error());
+  co_return Found<T>{*std::move(found)};
 }
 
 asio::awaitable<Response> get(const RouteContext& context, const Repository& repository,
                               const ManifestReference& reference, const Request& request) {
-  const auto read = [&](Wait wait) {
-    return context.store.manifests().get(repository, reference, wait);
+  const auto read = [&](const ManifestReference& which, Wait wait) {
+    return context.store.manifests().get(repository, which, wait);
   };
-  const auto stored = co_await from_memory_or_disk(context.disk, read);
-  if (!stored) co_return failure(stored.error());
-  const auto tag = entity_tag(stored->info.digest);
-  auto response = describe(stored->info, tag, std::holds_alternative<Digest>(reference));
-  if (!not_modified(request, tag, response)) {
-    response.body = std::string(stored->content.view());
-  }
+  const auto found = co_await find<Manifests::Stored>(context, repository, reference, read);
+  if (!found) co_return manifest_failure(found.error());
+  const bool immutable = std::holds_alternative<Digest>(reference);
+  auto response = answer_manifest(found->value, request, immutable);
+  if (found->stale) mark_stale(response);
   co_return response;
 }
 
 asio::awaitable<Response> head(const RouteContext& context, const Repository& repository,
                                const ManifestReference& reference, const Request& request) {
-  const auto stat = [&](Wait wait) {
-    return context.store.manifests().stat(repository, reference, wait);
+  const auto stat = [&](const ManifestReference& which, Wait wait) {
+    return context.store.manifests().stat(repository, which, wait);
   };
-  const auto info = co_await from_memory_or_disk(context.disk, stat);
-  if (!info) co_return failure(info.error());
-  const auto tag = entity_tag(info->digest);
-  auto response = describe(*info, tag, std::holds_alternative<Digest>(reference));
-  not_modified(request, tag, response);
+  const auto found = co_await find<ManifestInfo>(context, repository, reference, stat);
+  if (!found) co_return manifest_failure(found.error());
+  const bool immutable = std::holds_alternative<Digest>(reference);
+  auto response = describe_manifest(found->value, request, immutable);
+  if (found->stale) mark_stale(response);
   co_return response;
+}
+
+/// Removes what the reference names, everywhere. Blocking.
+Result<void> drop(const RouteContext& context, const Repository& repository,
+                  const ManifestReference& reference) {
+  const auto* const tag = std::get_if<Tag>(&reference);
+  if (auto* const shared = context.shared) {
+    return tag != nullptr ? shared->untag(repository, *tag)
+                          : shared->remove(repository, std::get<Digest>(reference));
+  }
+  auto& manifests = context.store.manifests();
+  return tag != nullptr ? manifests.untag(repository, *tag)
+                        : manifests.remove(repository, std::get<Digest>(reference));
 }
 
 asio::awaitable<Response> remove(const RouteContext& context, const Repository& repository,
                                  const ManifestReference& reference) {
   if (!context.config.deletes) co_return deletes_disabled("GET, HEAD, PUT");
-  const auto drop = [&] {
-    auto& manifests = context.store.manifests();
-    const auto* const tag = std::get_if<Tag>(&reference);
-    return tag != nullptr ? manifests.untag(repository, *tag)
-                          : manifests.remove(repository, std::get<Digest>(reference));
-  };
-  const auto removed = co_await on_disk(context.disk, drop);
-  if (!removed) co_return failure(removed.error());
+  const auto work = [&] { return drop(context, repository, reference); };
+  const auto removed = co_await run_on(context.blocking().get_executor(), work);
+  if (!removed) co_return manifest_failure(removed.error());
   Response response;
   response.status = 202;
   co_return response;
@@ -179,7 +220,8 @@ Response describe_push(const Push& push, const Digest& digest, const ParsedManif
 }
 
 /// Hashes, reads and stores a manifest: the blocking part of a PUT.
-Response store_manifest(Store& store, const Push& push, std::string_view content) {
+Response store_manifest(const RouteContext& context, const Push& push, std::string_view content) {
+  auto& store = context.store;
   const auto* const expected = std::get_if<Digest>(&push.reference);
   const auto algorithm = expected == nullptr ? Algorithm::sha256 : expected->algorithm();
   const auto digest = Digest::of(content, algorithm);
@@ -189,11 +231,14 @@ Response store_manifest(Store& store, const Push& push, std::string_view content
   }
   const auto manifest = parse_manifest(content, push.content_type);
   if (!manifest) return error_response(manifest.error());
+  const auto& facts = manifest->facts;
   const auto stored =
-      store.manifests().put(push.repository, digest, content, manifest->facts, push.tags);
+      context.shared != nullptr
+          ? context.shared->push(push.repository, digest, content, facts, push.tags)
+          : store.manifests().put(push.repository, digest, content, facts, push.tags);
   if (stored) return describe_push(push, digest, *manifest);
   if (stored.error().code == Errc::manifest_blob_unknown) {
-    const auto missing = missing_digests(store, push.repository, manifest->facts);
+    const auto missing = missing_digests(store, push.repository, facts);
     if (!missing.empty()) return missing_blobs_response(missing);
   }
   return error_response(stored.error());
@@ -216,8 +261,8 @@ asio::awaitable<Response> put(const RouteContext& context, const Repository& rep
     const bool listed = std::find(tags->begin(), tags->end(), *tag) != tags->end();
     if (!listed) push.tags.push_back(*tag);
   }
-  const auto work = [&] { return store_manifest(context.store, push, *content); };
-  co_return co_await on_disk(context.disk, work);
+  const auto work = [&] { return store_manifest(context, push, *content); };
+  co_return co_await run_on(context.blocking().get_executor(), work);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "registry/error_response.h"
 #include "registry/number.h"
 #include "registry/paging.h"
+#include "registry/stale.h"
 
 namespace shoal {
 namespace {
@@ -32,6 +33,13 @@ Response json_response(std::string text) {
 
 Response json_response(const Result<std::string>& text) {
   return text ? json_response(*text) : error_response(text.error());
+}
+
+Response json_response(const Result<NodeImages::Answer>& answer) {
+  if (!answer) return error_response(answer.error());
+  auto response = json_response(answer->json);
+  if (answer->stale) mark_stale(response);
+  return response;
 }
 
 /// Unlike the registry API's lists, one of these has at least one entry: it leads on by its last.
@@ -72,10 +80,16 @@ std::string to_json(const ScrubReport& report) {
 }  // namespace
 
 NodeApi::NodeApi(Store& store, asio::thread_pool& disk, std::string version)
+    : NodeApi(store, disk, std::move(version), nullptr, disk) {}
+
+NodeApi::NodeApi(Store& store, asio::thread_pool& disk, std::string version, Elsewhere* elsewhere,
+                 asio::thread_pool& remote)
     : store_(store),
       disk_(disk),
+      shared_(elsewhere == nullptr ? nullptr : std::make_unique<SharedImages>(store, *elsewhere)),
+      blocking_(elsewhere == nullptr ? disk : remote),
       version_(std::move(version)),
-      images_(store),
+      images_(store, shared_.get()),
       events_(store.events(), disk) {}
 
 asio::awaitable<Response> NodeApi::serve(Request& request) {
@@ -114,15 +128,21 @@ asio::awaitable<Response> NodeApi::list_images(Request& request) {
   std::optional<std::string> repository;
   if (const auto text = request.parameter("repository")) repository = *text;
   const auto work = [&] { return images_.list(repository, page->after, page->limit); };
-  const auto answer = co_await on_disk(disk_, work);
+  const auto answer = co_await run_on(blocking_.get_executor(), work);
   co_return json_response(answer);
 }
 
 asio::awaitable<Response> NodeApi::inspect_or_remove(Request& request, bool remove) {
   const auto name = ImageName::parse(request.parameter("name").value_or(""));
   if (!name) co_return error_response(name.error());
-  const auto work = [&] { return remove ? images_.remove(*name) : images_.inspect(*name); };
-  const auto answer = co_await on_disk(disk_, work);
+  const auto pool = blocking_.get_executor();
+  if (remove) {
+    const auto work = [&] { return images_.remove(*name); };
+    const auto answer = co_await run_on(pool, work);
+    co_return json_response(answer);
+  }
+  const auto work = [&] { return images_.inspect(*name); };
+  const auto answer = co_await run_on(pool, work);
   co_return json_response(answer);
 }
 

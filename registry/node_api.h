@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include <boost/asio/thread_pool.hpp>
@@ -9,6 +10,8 @@
 #include "registry/node_events.h"
 #include "registry/node_images.h"
 #include "registry/node_runs.h"
+#include "registry/shared_images.h"
+#include "storage/elsewhere.h"
 #include "storage/store.h"
 
 namespace shoal {
@@ -27,6 +30,9 @@ class NodeApi {
  public:
   /// `store` and `disk` (where blocking calls run) must outlive the API.
   NodeApi(Store& store, asio::thread_pool& disk, std::string version);
+  /// A node of a cluster: its images are those of all nodes. As RegistryApi takes them.
+  NodeApi(Store& store, asio::thread_pool& disk, std::string version, Elsewhere* elsewhere,
+          asio::thread_pool& remote);
 
   /// Answers one request whose path begins with `/shoal/v1`. Never fails.
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
@@ -45,6 +51,8 @@ class NodeApi {
 
   Store& store_;
   asio::thread_pool& disk_;
+  const std::unique_ptr<SharedImages> shared_;  // Null: alone.
+  asio::thread_pool& blocking_;                 // For what may wait for other nodes.
   const std::string version_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   NodeImages images_;

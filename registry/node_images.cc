@@ -15,8 +15,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kReferrersMax = 100;
-constexpr std::size_t kStoreWorkAtOnce =
-    1000;  // Entries of a list that one call to the store reads.
+// Entries of a list that one call to the store reads.
+constexpr std::size_t kStoreWorkAtOnce = 1000;
+constexpr std::size_t kRepositoriesAtOnce = 100;
 
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -75,16 +76,21 @@ Result<Json> list_referrers(Store& store, const Repository& repository, const Di
   return list;
 }
 
+bool is_unknown(const Error& error) {
+  return error.code == Errc::manifest_unknown || error.code == Errc::name_unknown;
+}
+
 /// The images of one repository, for list().
 class ImageLister {
  public:
-  ImageLister(Store& store, std::size_t limit) : store_(store), limit_(limit) {}
+  ImageLister(Store& store, SharedImages* shared, std::size_t limit)
+      : store_(store), shared_(shared), limit_(limit) {}
 
   [[nodiscard]] bool full() const { return images_.size() >= limit_; }
 
   /// Adds tags after `after` until the list is full.
   Result<void> add(const Repository& repository, const std::string& after) {
-    const auto page = store_.manifests().tags(repository, after, limit_ - images_.size());
+    const auto page = tags(repository, after, limit_ - images_.size());
     if (!page) return tl::unexpected(page.error());
     ImageSummaries summaries(store_, repository);
     for (const auto& tag : page->entries) {
@@ -96,19 +102,39 @@ class ImageLister {
     return {};
   }
 
-  std::string finish(bool more_repositories) {
+  Result<Page<std::string>> repositories(const std::string& after) {
+    if (shared_ == nullptr) return store_.manifests().repositories(after, kRepositoriesAtOnce);
+    auto names = shared_->repositories(after, kRepositoriesAtOnce);
+    if (!names) return tl::unexpected(names.error());
+    stale_ = stale_ || names->stale;
+    return std::move(names->page);
+  }
+
+  NodeImages::Answer finish(bool more_repositories) {
     Json answer = {{"images", std::move(images_)}};
     if (more_ || more_repositories) answer["next"] = next_;
-    return dump(answer);
+    if (stale_) answer["stale"] = true;
+    return {dump(answer), stale_};
   }
 
  private:
+  Result<Page<Manifests::TagEntry>> tags(const Repository& repository, const std::string& after,
+                                         std::size_t limit) {
+    if (shared_ == nullptr) return store_.manifests().tags(repository, after, limit);
+    auto names = shared_->tags(repository, after, limit);
+    if (!names) return tl::unexpected(names.error());
+    stale_ = stale_ || names->stale;
+    return std::move(names->page);
+  }
+
   Result<void> add(const Repository& repository, const Manifests::TagEntry& tag,
                    ImageSummaries& summaries) {
     const auto stored = store_.manifests().get(repository, tag.digest, Wait::yes);
-    // A delete that ran meanwhile: the image is not there any more.
-    if (!stored && stored.error().code == Errc::manifest_unknown) return {};
-    if (!stored && stored.error().code == Errc::name_unknown) return {};
+    if (!stored && is_unknown(stored.error())) {
+      // Another node has it; or, without others, a delete ran meanwhile.
+      if (shared_ != nullptr) add_absent(repository, tag);
+      return {};
+    }
     if (!stored) return tl::unexpected(stored.error());
     const ImageSummary& summary = summaries.of(stored->info, stored->content.view());
     images_.push_back({{"repository", repository.text()},
@@ -118,15 +144,26 @@ class ImageLister {
                        {"size", summary.size},
                        {"platforms", summary.platforms},
                        {"pushed", rfc3339(stored->info.pushed)},
-                       {"tagged", rfc3339(tag.tagged)}});
+                       {"tagged", rfc3339(tag.tagged)},
+                       {"present", true}});
     return {};
   }
 
+  void add_absent(const Repository& repository, const Manifests::TagEntry& tag) {
+    images_.push_back({{"repository", repository.text()},
+                       {"tag", tag.tag},
+                       {"digest", tag.digest.to_string()},
+                       {"tagged", rfc3339(tag.tagged)},
+                       {"present", false}});
+  }
+
   Store& store_;
+  SharedImages* const shared_;
   const std::size_t limit_;
   Json images_ = Json::array();
   std::string next_;
   bool more_ = false;
+  bool stale_ = false;
 };
 
 /// What one repository names.
@@ -182,9 +219,9 @@ Json describe(const Usage& usage) {
 
 }  // namespace
 
-Result<std::string> NodeImages::list(const std::optional<std::string>& repository,
-                                     const std::string& last, std::size_t limit) {
-  ImageLister lister(store_, limit);
+Result<NodeImages::Answer> NodeImages::list(const std::optional<std::string>& repository,
+                                            const std::string& last, std::size_t limit) {
+  ImageLister lister(store_, shared_, limit);
   std::string after_repository;
   if (repository || !last.empty()) {
     // The page begins within a repository: after the tag where the last page ended.
@@ -202,25 +239,53 @@ Result<std::string> NodeImages::list(const std::optional<std::string>& repositor
     after_repository = name->repository.text();
   }
 
-  for (;;) {
-    const auto page = store_.manifests().repositories(after_repository, 1);
+  for (bool more = true; more;) {
+    const auto page = lister.repositories(after_repository);
     if (!page) return tl::unexpected(page.error());
-    if (page->entries.empty()) return lister.finish(false);
-    if (lister.full()) return lister.finish(true);
-    after_repository = page->entries.front();
-    const auto name = Repository::parse(after_repository);
-    if (!name) return tl::unexpected(name.error());
-    auto added = lister.add(*name, "");
-    if (!added && added.error().code != Errc::name_unknown) return tl::unexpected(added.error());
+    for (const std::string& text : page->entries) {
+      if (lister.full()) return lister.finish(true);
+      const auto name = Repository::parse(text);
+      if (!name) return tl::unexpected(name.error());
+      auto added = lister.add(*name, "");
+      if (!added && added.error().code != Errc::name_unknown) return tl::unexpected(added.error());
+    }
+    more = page->more && !page->entries.empty();
+    if (more) after_repository = page->entries.back();
   }
+  return lister.finish(false);
 }
 
-Result<std::string> NodeImages::inspect(const ImageName& name) {
+/// The digest behind the name; the manifest is here on return.
+Result<SharedImages::Named> NodeImages::find_shared(const ImageName& name) {
+  if (const auto* tag = std::get_if<Tag>(&name.reference)) {
+    return shared_->resolve(name.repository, *tag);
+  }
+  const auto& digest = std::get<Digest>(name.reference);
+  if (!store_.manifests().stat(name.repository, digest, Wait::yes)) {
+    const auto brought = shared_->bring_manifest(name.repository, digest);
+    if (!brought) return tl::unexpected(brought.error());
+  }
+  return SharedImages::Named{digest};
+}
+
+Result<NodeImages::Answer> NodeImages::inspect(const ImageName& name) {
   const auto& repository = name.repository;
-  const auto stored = store_.manifests().get(repository, name.reference, Wait::yes);
+  ManifestReference reference = name.reference;
+  bool stale = false;
+  if (shared_ != nullptr) {
+    const auto named = find_shared(name);
+    if (!named) return tl::unexpected(named.error());
+    reference = named->digest;
+    stale = named->stale;
+  }
+  const auto stored = store_.manifests().get(repository, reference, Wait::yes);
   if (!stored) return tl::unexpected(stored.error());
   const std::string_view manifest = stored->content.view();
   const ImageContent content = parse_image_content(manifest);
+  if (shared_ != nullptr && content.config && content.config->size <= kImageConfigBytesMax) {
+    std::ignore =
+        shared_->bring(repository, content.config->digest);  // It tells more, that is all.
+  }
   ImageSummaries summaries(store_, repository);
   const ImageSummary& summary = summaries.of(stored->info, manifest);
 
@@ -262,10 +327,31 @@ Result<std::string> NodeImages::inspect(const ImageName& name) {
   answer["referrers"] = *std::move(referrers);
   answer["referrers_more"] = more;
   answer["manifest"] = Json::parse(manifest, nullptr, false);
-  return dump(answer);
+  if (stale) answer["stale"] = true;
+  return Answer{dump(answer), stale};
+}
+
+Result<std::string> NodeImages::remove_shared(const ImageName& name) {
+  const auto* tag = std::get_if<Tag>(&name.reference);
+  if (tag == nullptr) {
+    const auto& digest = std::get<Digest>(name.reference);
+    const auto removed = shared_->remove(name.repository, digest);
+    if (!removed) return tl::unexpected(removed.error());
+    return dump(
+        {{"name", name.text()}, {"digest", digest.to_string()}, {"manifest_removed", true}});
+  }
+  const auto named = shared_->named(name.repository, *tag);
+  if (!named) return tl::unexpected(named.error());
+  const auto untagged = shared_->untag(name.repository, *tag);
+  if (!untagged) return tl::unexpected(untagged.error());
+  // The tag is gone; that other names cannot be asked for now leaves the manifest to its age.
+  const auto removed = shared_->remove_unused(name.repository, *named);
+  const bool gone = removed ? *removed : is_unknown(removed.error());
+  return dump({{"name", name.text()}, {"digest", named->to_string()}, {"manifest_removed", gone}});
 }
 
 Result<std::string> NodeImages::remove(const ImageName& name) {
+  if (shared_ != nullptr) return remove_shared(name);
   auto& manifests = store_.manifests();
   const auto info = manifests.stat(name.repository, name.reference, Wait::yes);
   if (!info) return tl::unexpected(info.error());
@@ -282,10 +368,7 @@ Result<std::string> NodeImages::remove(const ImageName& name) {
   if (!untagged) return tl::unexpected(untagged.error());
   const auto removed = manifests.remove_unused(name.repository, info->digest);
   // Whoever removed it meanwhile has done what was asked for.
-  if (!removed && removed.error().code != Errc::manifest_unknown &&
-      removed.error().code != Errc::name_unknown) {
-    return tl::unexpected(removed.error());
-  }
+  if (!removed && !is_unknown(removed.error())) return tl::unexpected(removed.error());
   answer["manifest_removed"] = removed.value_or(true);
   return dump(answer);
 }

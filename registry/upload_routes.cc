@@ -4,6 +4,7 @@
 
 #include "registry/disk.h"
 #include "registry/error_response.h"
+#include "registry/shared_images.h"
 #include "registry/upload_range.h"
 #include "registry/upload_writer.h"
 
@@ -311,6 +312,13 @@ asio::awaitable<Response> post(const RouteContext& context, const Repository& re
     };
     const auto linked = co_await on_disk(context.disk, link);
     if (linked) co_return created(repository, mount->digest);
+    if (context.shared != nullptr) {
+      const auto bring = [&] {
+        return context.shared->mount(repository, mount->digest, mount->from);
+      };
+      const auto brought = co_await run_on(context.remote.get_executor(), bring);
+      if (brought) co_return created(repository, mount->digest);
+    }
   }
   if (request.parameter("digest")) {
     const auto blob = co_await post_whole(context, repository, request);

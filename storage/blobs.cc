@@ -118,6 +118,13 @@ Result<BlobInfo> Blobs::stat_any(const Digest& digest, Wait wait) {
   return info_of(digest, (*content)->record);
 }
 
+Result<BlobInfo> Blobs::keep(const Digest& digest, Wait wait) {
+  const auto info = stat_any(digest, wait);
+  if (!info) return info;
+  if (!core_.leases.touch(digest)) return unknown(digest);
+  return stat_any(digest, wait);  // See stat().
+}
+
 Result<std::shared_ptr<BlobReader>> Blobs::open_any(const Digest& digest, Wait wait) {
   auto reader = open_content(core_, digest, wait);
   if (reader) note_use(core_, digest);

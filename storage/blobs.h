@@ -9,6 +9,7 @@
 #include "storage/digest.h"
 #include "storage/error.h"
 #include "storage/name.h"
+#include "storage/page.h"
 
 namespace shoal {
 
@@ -79,6 +80,14 @@ class Blobs {
   /// The same without a repository, for peers, scrub and tools.
   [[nodiscard]] Result<BlobInfo> stat_any(const Digest& digest, Wait wait);
   [[nodiscard]] Result<std::shared_ptr<BlobReader>> open_any(const Digest& digest, Wait wait);
+
+  /// All content that is held here, manifests too, by digest (key order), strictly after `after`.
+  /// For peers that want to know what is here, not for clients.
+  [[nodiscard]] Result<Page<Digest>> list_all(const std::optional<Digest>& after,
+                                              std::size_t limit) const;
+
+  /// As stat_any(), and protects the blob as stat() does: for a peer that was told "it is here".
+  [[nodiscard]] Result<BlobInfo> keep(const Digest& digest, Wait wait);
 
   /// Links a blob that `from` (or, without it, any repository) links into `repository` too.
   /// Durable on return. Fails with blob_unknown or io.

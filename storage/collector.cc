@@ -35,6 +35,11 @@ Result<Candidate> decode(std::string_view rest, std::string_view value) {
                    static_cast<Reason>(value[0])};
 }
 
+/// What the repository holds the content by.
+std::string link_key(const Candidate& candidate) {
+  return keys::repository(candidate.kind, candidate.repository.text()) + candidate.digest.key();
+}
+
 /// Whether anything in the repository still needs this manifest.
 Result<bool> manifest_needed(const StoreCore& core, const Repository& repository,
                              const Digest& digest) {
@@ -67,9 +72,7 @@ class Run {
     ++report.examined;
     Change change;
     change.erase(candidate.key);
-    const auto linked = core_.db->get(
-        keys::repository(candidate.kind, candidate.repository.text()) + candidate.digest.key(),
-        Wait::yes);
+    const auto linked = core_.db->get(link_key(candidate), Wait::yes);
     if (!linked) return tl::unexpected(linked.error());
     if (*linked) {
       const bool condemned = core_.leases.condemn(candidate.digest, force_);
@@ -159,7 +162,16 @@ Result<CollectReport> Collector::collect(bool now,
             return false;
           }
           const bool due = candidate->due <= time;
-          const bool take = due || (now && candidate->reason == Reason::orphaned);
+          bool take = due || (now && candidate->reason == Reason::orphaned);
+          if (now && !take) {
+            // What it speaks of may be gone already: then nothing waits.
+            const auto linked = core_.db->get(link_key(*candidate), Wait::yes);
+            if (!linked) {
+              error = linked.error();
+              return false;
+            }
+            take = !*linked;
+          }
           if (!take) ++waiting;
           if (take) batch.push_back(std::move(*candidate));
           after = rest;

@@ -27,11 +27,10 @@ std::string chunk_key(std::uint64_t id, std::uint64_t chunk) {
   return key;
 }
 
-rocksdb::Options content_options(bool compress) {
+rocksdb::Options content_options(bool compress, std::shared_ptr<rocksdb::Cache> cache) {
   rocksdb::BlockBasedTableOptions table;
-  // Large content is cached by the kernel, and once. This cache is for a few chunks only: a value
-  // that it holds is handed out without a copy.
-  table.block_cache = rocksdb::NewLRUCache(kReadCacheBytes, 0);
+  table.no_block_cache = cache == nullptr;
+  table.block_cache = std::move(cache);
   table.block_size = kChunkBytes + (4 << 10);  // One chunk, its key and no more fill a block.
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
@@ -73,7 +72,7 @@ Result<void> SegmentWriter::open(std::string_view sample) {
   // The pages stay in the kernel's cache: what was pushed is pulled next.
   constexpr bool kDropPages = false;
   writer_ = std::make_unique<rocksdb::SstFileWriter>(
-      environment, content_options(compresses(sample)), nullptr, kDropPages);
+      environment, content_options(compresses(sample), nullptr), nullptr, kDropPages);
   const auto status = writer_->Open(file_.string());
   if (!status.ok()) return rocks_error(status, "creating a segment");
   return {};
@@ -119,7 +118,10 @@ Result<std::unique_ptr<Content>> Content::open(const std::filesystem::path& fold
   std::unique_ptr<Content> content(new Content);
   content->staging_ = staging;
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(content_options(false), folder.string(), &db);
+  // Large content is cached by the kernel, and once. This cache is for a few chunks only: a value
+  // that it holds is handed out without a copy.
+  const auto options = content_options(false, rocksdb::NewLRUCache(kReadCacheBytes, 0));
+  const auto status = rocksdb::DB::Open(options, folder.string(), &db);
   if (!status.ok()) return rocks_error(status, "opening the content in " + folder.string());
   content->db_.reset(db);
   std::unique_ptr<rocksdb::Iterator> newest(db->NewIterator(rocksdb::ReadOptions()));

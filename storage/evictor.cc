@@ -24,7 +24,7 @@ std::uint64_t hour_of(UnixTime time) {
 /// Whether a tag of the repository reaches the content, over manifests and indexes.
 Result<bool> tag_reaches(const Database& db, const std::string& repository, const Digest& digest,
                          int depth) {
-  const auto tagged = db.any(keys::tags_of(repository, digest));
+  auto tagged = db.any(keys::tags_of(repository, digest));
   if (!tagged || *tagged || depth == 0) return tagged;
   std::vector<Digest> parents;
   const auto scanned =
@@ -35,7 +35,7 @@ Result<bool> tag_reaches(const Database& db, const std::string& repository, cons
       });
   if (!scanned) return tl::unexpected(scanned.error());
   for (const auto& parent : parents) {
-    const auto reached = tag_reaches(db, repository, parent, depth - 1);
+    auto reached = tag_reaches(db, repository, parent, depth - 1);
     if (!reached || *reached) return reached;
   }
   return false;
@@ -70,17 +70,35 @@ struct Entry {
   Digest digest;
 };
 
+/// Whether the content was used since, and stands under a later hour, too.
+Result<bool> is_stale(const StoreCore& core, const Entry& entry) {
+  const auto moved = core.db->get(keys::of_digest('a', entry.digest), Wait::yes);
+  if (!moved) return tl::unexpected(moved.error());
+  return *moved && read_big_endian(**moved) != entry.hour;
+}
+
+/// Whether somebody outside of the store needs this copy. Asked without a lock, since the answer
+/// may take a while, and only about what would go otherwise.
+Result<bool> is_needed_elsewhere(const StoreCore& core, const Entry& entry) {
+  if (!core.config.expendable) return false;
+  const auto stale = is_stale(core, entry);
+  if (!stale) return tl::unexpected(stale.error());
+  if (*stale) return false;
+  const auto may_go = evictable(core, entry.digest);
+  if (!may_go) return tl::unexpected(may_go.error());
+  return *may_go && !core.config.expendable(entry.digest);
+}
+
 /// Evicts what one entry names, if it may go; corrects the entry if it is out of date.
 Result<std::uint64_t> evict_entry(StoreCore& core, const Entry& entry, CollectReport& report) {
   const auto lock = core.lock(entry.digest);
   const auto content = load_content(core, entry.digest, Wait::yes);
   if (!content) return tl::unexpected(content.error());
-  const auto moved = core.db->get(keys::of_digest('a', entry.digest), Wait::yes);
-  if (!moved) return tl::unexpected(moved.error());
-  const bool stale = *moved && read_big_endian(**moved) != entry.hour;
+  const auto stale = is_stale(core, entry);
+  if (!stale) return tl::unexpected(stale.error());
   Change change;
   std::uint64_t id = 0;
-  if (!*content || stale) {
+  if (!*content || *stale) {
     change.erase(entry.key);
     if (!*content) change.erase(keys::of_digest('a', entry.digest));
   } else {
@@ -93,7 +111,7 @@ Result<std::uint64_t> evict_entry(StoreCore& core, const Entry& entry, CollectRe
     report.bytes_freed += (*content)->record.stored_bytes;
     ++report.evicted;
   }
-  const bool condemned = *content && !stale;
+  const bool condemned = *content && !*stale;
   const auto applied = core.db->apply(std::move(change));
   if (condemned) core.leases.absolve(entry.digest);
   if (!applied) return tl::unexpected(applied.error());
@@ -163,6 +181,9 @@ Result<CollectReport> Collector::evict() {
     for (const auto& entry : batch) {
       if (!above(core_.config.low_watermark)) break;
       ++report.examined;
+      const auto needed = is_needed_elsewhere(core_, entry);
+      if (!needed) return tl::unexpected(needed.error());
+      if (*needed) continue;
       const auto id = evict_entry(core_, entry, report);
       if (!id) return tl::unexpected(id.error());
       freed.push_back(*id);

@@ -1,7 +1,8 @@
-// The lists of manifests.h: pages read from the database's own order.
+// The lists of manifests.h and blobs.h: pages read from the database's own order.
 
 #include <algorithm>
 
+#include "storage/blobs.h"
 #include "storage/core.h"
 #include "storage/keys.h"
 #include "storage/manifests.h"
@@ -12,10 +13,10 @@ namespace {
 /// Reads one page: `decode` turns an entry into a T, skips it (nothing), or fails.
 template <class T, class Decode>
 Result<Page<T>> read_page(const Database& db, const std::string& prefix, const std::string& after,
-                          std::size_t limit, const Decode& decode) {
+                          std::size_t limit, const Decode& decode, Family family = Family::index) {
   Page<T> page;
   std::optional<Error> error;
-  const auto scanned = db.scan(prefix, after, [&](std::string_view rest, std::string_view value) {
+  const auto read = [&](std::string_view rest, std::string_view value) {
     Result<std::optional<T>> entry = decode(rest, value);
     if (!entry) {
       error = entry.error();
@@ -25,7 +26,8 @@ Result<Page<T>> read_page(const Database& db, const std::string& prefix, const s
     page.more = page.entries.size() == limit;
     if (!page.more) page.entries.push_back(std::move(**entry));
     return !page.more;
-  });
+  };
+  const auto scanned = db.scan(prefix, after, read, family);
   if (!scanned) return tl::unexpected(scanned.error());
   if (error) return tl::unexpected(*error);
   return page;
@@ -86,6 +88,17 @@ Result<Page<Referrer>> Manifests::referrers(const Repository& repository, const 
         if (!wanted) return std::nullopt;
         return std::move(*referrer);
       });
+}
+
+Result<Page<Digest>> Blobs::list_all(const std::optional<Digest>& after, std::size_t limit) const {
+  return read_page<Digest>(
+      *core_.db, "", after ? after->key() : "", limit,
+      [](std::string_view key, std::string_view) -> Result<std::optional<Digest>> {
+        const auto digest = Digest::from_key(key);
+        if (!digest) return tl::unexpected(digest.error());
+        return *digest;
+      },
+      Family::content);
 }
 
 }  // namespace shoal

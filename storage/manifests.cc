@@ -117,6 +117,19 @@ Result<void> set_tag(StoreCore& core, Change& change, const Repository& reposito
   return {};
 }
 
+/// Takes the tag away from `digest`, which may now be untagged.
+void drop_tag(StoreCore& core, Change& change, const Repository& repository, const Tag& tag,
+              const Digest& digest, UnixTime now) {
+  change.erase(keys::tag(repository, tag.text()));
+  change.erase(keys::tags_of(repository.text(), digest) + tag.text());
+  if (core.config.untagged_ttl) {
+    enqueue(change, now + *core.config.untagged_ttl, digest, 'm', repository, Reason::untagged);
+  }
+  Event event = event_in(repository, EventKind::untag, now, digest);
+  event.tag = tag.text();
+  change.report(std::move(event));
+}
+
 }  // namespace
 
 Result<ManifestInfo> Manifests::put(const Repository& repository, const Digest& digest,
@@ -311,21 +324,50 @@ Result<void> Manifests::untag(const Repository& repository, const Tag& tag) {
     const auto repository_lock = core_.lock(repository);
     const auto found = find(*core_.db, repository, tag, Wait::yes);
     if (!found) return tl::unexpected(found.error());
-    const UnixTime now = core_.clock.now();
     Change change;
-    change.erase(keys::tag(repository, tag.text()));
-    change.erase(keys::tags_of(repository.text(), found->digest) + tag.text());
-    if (core_.config.untagged_ttl) {
-      enqueue(change, now + *core_.config.untagged_ttl, found->digest, 'm', repository,
-              Reason::untagged);
-    }
-    Event event = event_in(repository, EventKind::untag, now, found->digest);
-    event.tag = tag.text();
-    change.report(std::move(event));
+    drop_tag(core_, change, repository, tag, found->digest, core_.clock.now());
     ticket = core_.db->apply(std::move(change));
   }
   if (!ticket) return tl::unexpected(ticket.error());
   return core_.db->sync(*ticket);
+}
+
+Result<bool> Manifests::move_tag(const Repository& repository, const Tag& tag,
+                                 const std::optional<Digest>& former,
+                                 const std::optional<Digest>& next) {
+  Result<std::uint64_t> ticket = 0;
+  {
+    const auto repository_lock = core_.lock(repository);
+    const auto entry = core_.db->get(keys::tag(repository, tag.text()), Wait::yes);
+    if (!entry) return tl::unexpected(entry.error());
+    std::optional<Digest> stands;
+    if (*entry) {
+      const auto record = TagRecord::decode(**entry);
+      if (!record) return tl::unexpected(record.error());
+      stands = record->digest;
+    }
+    if (stands != former) return false;
+    if (former == next) return true;
+    const UnixTime now = core_.clock.now();
+    Change change;
+    if (next) {
+      const auto found = find(*core_.db, repository, *next, Wait::yes);
+      if (!found) return tl::unexpected(found.error());
+      const auto set = set_tag(core_, change, repository, tag, *next, now);
+      if (!set) return tl::unexpected(set.error());
+    } else {
+      drop_tag(core_, change, repository, tag, *former, now);
+    }
+    ticket = core_.db->apply(std::move(change));
+  }
+  if (!ticket) return tl::unexpected(ticket.error());
+  const auto durable = core_.db->sync(*ticket);
+  if (!durable) return tl::unexpected(durable.error());
+  return true;
+}
+
+Result<bool> Manifests::names(const Repository& repository, const Digest& digest) {
+  return core_.db->any(keys::parents(repository.text(), digest));
 }
 
 }  // namespace shoal

@@ -8,6 +8,7 @@
 
 #include "storage/blobs.h"
 #include "storage/clock.h"
+#include "storage/page.h"
 
 namespace shoal {
 
@@ -40,13 +41,6 @@ struct Referrer {
   std::uint64_t size;
   std::string artifact_type;  // May be empty.
   std::string annotations;    // A JSON object as text, or empty.
-};
-
-/// Part of a list in byte order. `more` says that at least one further entry exists.
-template <class T>
-struct Page {
-  std::vector<T> entries;
-  bool more = false;
 };
 
 using ManifestReference = std::variant<Tag, Digest>;
@@ -87,6 +81,16 @@ class Manifests {
 
   /// Removes the tag alone. Durable on return. Fails as stat() does.
   [[nodiscard]] Result<void> untag(const Repository& repository, const Tag& tag);
+
+  /// Moves the tag from `former` to `next`, where nothing stands for "it does not exist". Says
+  /// whether it did: not when the tag names something else than `former` by now. Durable on return.
+  /// Fails with manifest_unknown or name_unknown when the repository does not have `next`, or io.
+  [[nodiscard]] Result<bool> move_tag(const Repository& repository, const Tag& tag,
+                                      const std::optional<Digest>& former,
+                                      const std::optional<Digest>& next);
+
+  /// Whether a manifest of the repository names this content: config, layer or child.
+  [[nodiscard]] Result<bool> names(const Repository& repository, const Digest& digest);
 
   struct TagEntry {
     std::string tag;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -37,6 +38,11 @@ struct StoreConfig {
   std::optional<std::chrono::seconds> untagged_ttl = std::chrono::hours(24 * 14);
   std::uint64_t events_kept = 100'000;
   std::uint64_t scrub_bytes_per_second = 20 << 20;  // 0: no background scrub.
+  /// Asked before content is evicted; false keeps it (a node that has the cluster's last copies
+  /// says so). Null: everything may go. Called on the background thread, or on that of a push that
+  /// found the quota used up, without any lock of the store, and about the same content again in
+  /// every round: it may block, but should know its answers. Must outlive the store.
+  std::function<bool(const Digest&)> expendable = {};
 };
 
 /// Bytes and counts, exact. Reading them costs nothing.

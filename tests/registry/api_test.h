@@ -75,7 +75,8 @@ struct ApiTest : StoreTest {
     REQUIRE(parse_target(target, request.path, request.query));
     for (const auto& [name, value] : fields) request.headers.add(name, value);
     request.body = &body;
-    return run(exchange(request));
+    RegistryApi api(*store, disk, registry_config, elsewhere, remote);
+    return run(exchange(api, request));
   }
   /// With a body of known length.
   Answer send(Method method, const std::string& target, const std::string& content = "",
@@ -113,13 +114,10 @@ struct ApiTest : StoreTest {
     return answer.header("Location");
   }
 
-  RegistryConfig registry_config;
-  asio::thread_pool disk{2};
-
- private:
-  asio::awaitable<Answer> exchange(Request& request) {
+  /// One request to any of a node's APIs, its answer streamed to its end.
+  template <class Api>
+  static asio::awaitable<Answer> exchange(Api& api, Request& request) {
     request.executor = co_await asio::this_coro::executor;
-    RegistryApi api(*store, disk, registry_config);
     auto response = co_await api.serve(request);
     Answer answer;
     answer.status = response.status;
@@ -138,6 +136,11 @@ struct ApiTest : StoreTest {
       for (const auto bytes : *piece) answer.body += bytes;
     }
   }
+
+  RegistryConfig registry_config;
+  asio::thread_pool disk{2};
+  Elsewhere* elsewhere = nullptr;  // Of a node in a cluster.
+  asio::thread_pool remote{2};
 };
 
 inline nlohmann::json descriptor_of(const Digest& digest, std::uint64_t size,

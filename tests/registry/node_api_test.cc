@@ -29,7 +29,7 @@ struct NodeApiTest : ApiTest {
   /// The answer, streamed to its end.
   Answer ask(Method method, const std::string& target, const Fields& fields = {}) {
     Request request = request_for(method, "/shoal/v1/" + target, fields);
-    return run(ask(request));
+    return run(exchange(node, request));
   }
   Json get_json(const std::string& target) {
     const Answer answer = ask(Method::get, target);
@@ -73,25 +73,6 @@ struct NodeApiTest : ApiTest {
   }
 
   NodeApi node;
-
- private:
-  asio::awaitable<Answer> ask(Request& request) {
-    request.executor = co_await asio::this_coro::executor;
-    auto response = co_await node.serve(request);
-    Answer answer;
-    answer.status = response.status;
-    answer.headers = response.headers;
-    if (const auto* text = std::get_if<std::string>(&response.body)) {
-      answer.body = *text;
-      co_return answer;
-    }
-    auto& stream = std::get<std::unique_ptr<ResponseBody>>(response.body);
-    for (;;) {
-      const auto piece = co_await stream->next();
-      if (!piece || piece->empty()) co_return answer;
-      for (const auto bytes : *piece) answer.body += bytes;
-    }
-  }
 };
 
 TEST_CASE_METHOD(NodeApiTest, "The node says which version it is and how it stands", "[node_api]") {

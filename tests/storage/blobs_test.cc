@@ -169,5 +169,37 @@ TEST_CASE_METHOD(StoreTest, "Many readers and a delete go on at once", "[blobs]"
   CHECK(whole + gone == 30);
 }
 
+TEST_CASE_METHOD(StoreTest, "All content is listed page by page, manifests and both hashes too",
+                 "[blobs]") {
+  std::vector<Digest> held;
+  for (int i = 0; i < 5; ++i) {
+    const auto text = "blob " + std::to_string(i);
+    const auto algorithm = i % 2 == 0 ? Algorithm::sha256 : Algorithm::sha512;
+    held.push_back(Digest::of(text, algorithm));
+    REQUIRE(store->uploads().put(repo(i < 3 ? "a" : "b"), held.back(), text));
+  }
+  const std::string large = random_bytes(1 << 20, 4);
+  held.push_back(Digest::of(large));
+  REQUIRE(push(*store, repo("a"), large, held.back()));
+  held.push_back(push_manifest(*store, repo("a"), "{}", {}, {}));
+  REQUIRE(store->blobs().remove(repo("a"), held.front()));
+  held.erase(held.begin());
+  std::sort(held.begin(), held.end(), [](const Digest& a, const Digest& b) {
+    return a.key() < b.key();
+  });
+
+  std::vector<Digest> listed;
+  std::optional<Digest> after;
+  for (bool more = true; more;) {
+    const auto page = store->blobs().list_all(after, 2);
+    REQUIRE(page);
+    CHECK(page->entries.size() <= 2);
+    listed.insert(listed.end(), page->entries.begin(), page->entries.end());
+    after = listed.back();
+    more = page->more;
+  }
+  CHECK(listed == held);
+}
+
 }  // namespace
 }  // namespace shoal

@@ -1,5 +1,6 @@
 #include "storage/collector.h"
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -95,6 +96,14 @@ TEST_CASE_METHOD(CollectorTest, "Asked to do it now, it does not wait for leases
   CHECK(report->blobs_dropped == 1);
   CHECK(report->bytes_freed == 5);
   CHECK(blob_is_here(fresh));  // A push in progress is not a leftover.
+}
+
+TEST_CASE_METHOD(CollectorTest, "What is gone waits for nothing", "[gc]") {
+  const Digest image = push_manifest(*store, repo("a"), "{image}", {}, {tag_named("1")});
+  push_manifest(*store, repo("a"), "{other}", {}, {tag_named("1")});
+  CHECK(store->collector().collect(true)->waiting == 1);  // The first one is untagged now.
+  REQUIRE(store->manifests().remove(repo("a"), image));
+  CHECK(store->collector().collect(true)->waiting == 0);
 }
 
 TEST_CASE_METHOD(CollectorTest, "An untagged manifest stays for its time and then goes", "[gc]") {
@@ -224,6 +233,31 @@ TEST_CASE_METHOD(EvictionTest, "Content that a tag reaches stays where only unta
   CHECK_FALSE(blob_is_here(blobs[1]));
   CHECK(blob_is_here(blobs[2]));
   CHECK_FALSE(blob_is_here(blobs[3]));
+}
+
+TEST_CASE_METHOD(EvictionTest,
+                 "Content that is needed elsewhere is not evicted, only what comes next", "[gc]") {
+  std::vector<Digest> asked;
+  config.expendable = [&](const Digest& digest) {
+    asked.push_back(digest);
+    // It may use the store: no lock is held meanwhile.
+    REQUIRE(store->blobs().pin(digest, false));
+    REQUIRE(store->blobs().mount(repo("b"), Digest::of("a bystander"), std::nullopt));
+    return digest != blobs[0] && digest != blobs[2];
+  };
+  put("a", "a bystander");
+  fill(Eviction::all);
+  REQUIRE(store->blobs().pin(blobs[1], true));
+  REQUIRE(store->collector().evict());
+  CHECK(blob_is_here(blobs[0]));
+  CHECK(blob_is_here(blobs[1]));
+  CHECK(blob_is_here(blobs[2]));
+  CHECK_FALSE(blob_is_here(blobs[3]));
+  CHECK_FALSE(blob_is_here(blobs[4]));
+  CHECK(blob_is_here(blobs[5]));
+  // Only about what would go otherwise.
+  CHECK(std::count(asked.begin(), asked.end(), blobs[1]) == 0);
+  CHECK(std::count(asked.begin(), asked.end(), blobs[5]) == 0);
 }
 
 TEST_CASE_METHOD(EvictionTest, "Nothing is evicted unless asked for", "[gc]") {

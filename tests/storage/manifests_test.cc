@@ -165,5 +165,38 @@ TEST_CASE_METHOD(StoreTest, "Concurrent pushes of one tag end with one winner", 
   }
 }
 
+TEST_CASE_METHOD(StoreTest, "A tag moves only from what it was seen to name", "[manifests]") {
+  auto& manifests = store->manifests();
+  const Digest one = push_manifest(*store, repo("a"), "{one}", {}, {tag_named("t")});
+  const Digest two = push_manifest(*store, repo("a"), "{two}", {}, {});
+  const auto names = [&] { return manifests.stat(repo("a"), tag_named("t"), Wait::yes)->digest; };
+  CHECK(manifests.move_tag(repo("a"), tag_named("t"), two, one).value() == false);
+  CHECK(manifests.move_tag(repo("a"), tag_named("t"), std::nullopt, two).value() == false);
+  CHECK(names() == one);
+  CHECK(manifests.move_tag(repo("a"), tag_named("t"), one, two).value());
+  CHECK(names() == two);
+  CHECK(manifests.move_tag(repo("a"), tag_named("t"), two, Digest::of("absent")).error().code ==
+        Errc::manifest_unknown);
+  CHECK(names() == two);
+  CHECK(manifests.move_tag(repo("a"), tag_named("t"), two, std::nullopt).value());
+  CHECK_FALSE(manifests.stat(repo("a"), tag_named("t"), Wait::yes));
+  CHECK(manifests.move_tag(repo("a"), tag_named("t"), std::nullopt, one).value());
+  CHECK(names() == one);
+  // What lost the tag is collected when its time has come, and what got it is not.
+  clock.advance(std::chrono::hours(24 * 20));
+  REQUIRE(store->collector().collect(false));
+  CHECK(manifests.stat(repo("a"), one, Wait::yes));
+  CHECK_FALSE(manifests.stat(repo("a"), two, Wait::yes));
+}
+
+TEST_CASE_METHOD(StoreTest, "A repository knows what its manifests name", "[manifests]") {
+  const Digest blob = Digest::of("layer");
+  REQUIRE(store->uploads().put(repo("a"), blob, "layer"));
+  CHECK_FALSE(store->manifests().names(repo("a"), blob).value());
+  push_manifest(*store, repo("a"), "{image}", {blob}, {});
+  CHECK(store->manifests().names(repo("a"), blob).value());
+  CHECK_FALSE(store->manifests().names(repo("b"), blob).value());
+}
+
 }  // namespace
 }  // namespace shoal

@@ -37,6 +37,38 @@ TEST_CASE_METHOD(StoreTest, "A session resumes at the acknowledged offset after 
   CHECK(std::filesystem::is_empty(folder.path() / "staging"));
 }
 
+TEST_CASE_METHOD(StoreTest, "With small segments, too, a session resumes at what was acknowledged",
+                 "[uploads]") {
+  config.segment_bytes = 1 << 20;
+  reopen();
+  // Below a segment, at its end, and far behind it.
+  const auto first = GENERATE(as<std::size_t>(), 900'000, 1 << 20, (1 << 20) + 1, 3'500'000);
+  const std::string content = random_bytes(first + 1'500'000, first);
+  const auto session = store->uploads().create(repo("a"), Algorithm::sha256);
+  std::string_view rest = content;
+  for (const auto size : {first, std::size_t{200'000}}) {
+    auto upload = store->uploads().claim(repo("a"), session->id);
+    REQUIRE((*upload)->append(rest.substr(0, size)));
+    REQUIRE((*upload)->pause());
+    rest.remove_prefix(size);
+  }
+  {
+    // A segment ends in the middle of what is never acknowledged.
+    auto upload = store->uploads().claim(repo("a"), session->id);
+    REQUIRE((*upload)->append(rest.substr(0, 1'200'000)));
+    CHECK(store->uploads().status(repo("a"), session->id)->offset == first + 200'000);
+  }
+  reopen();
+  const auto offset = store->uploads().status(repo("a"), session->id)->offset;
+  CHECK(offset >= first + 200'000);
+  {
+    auto upload = store->uploads().claim(repo("a"), session->id);
+    REQUIRE((*upload)->append(std::string_view(content).substr(offset)));
+    REQUIRE((*upload)->commit(Digest::of(content)));
+  }
+  CHECK(read_blob(*store, repo("a"), Digest::of(content)) == content);
+}
+
 TEST_CASE_METHOD(StoreTest, "Many small acknowledged pieces make one blob of few segments",
                  "[uploads]") {
   const std::string content = random_bytes(9'000'000, 1);
