@@ -1,4 +1,3 @@
-#include <optional>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -6,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/followed_run.h"
 #include "cli/human.h"
-#include "cli/progress.h"
 
 namespace shoal {
 namespace {
@@ -33,27 +32,16 @@ void print(std::ostream& out, const Json& result) {
 }
 
 ExitCode run(Terminal& terminal, const ClientOptions& client, bool now) {
-  auto node = NodeClient::to(client.node);
-  if (!node) return report(terminal, node.error());
-  std::optional<Json> result;
-  {
-    Progress progress(terminal.err, terminal.err_is_terminal, "gc");
-    const auto take = [&](std::string_view text) {
-      Json line = Json::parse(text);
-      if (line.contains("result"))
-        result = std::move(line["result"]);
-      else if (line.contains("progress"))
-        progress.show(0, 0, summary(line["progress"]));
-      return true;
-    };
-    const auto done = node->stream("POST", now ? "gc?now=true" : "gc", take);
-    if (!done) return report(terminal, done.error());
-  }
-  if (!result) return report(terminal, {Errc::io, "the node ended the collection early"});
+  const auto read = [](std::string_view text) {
+    return RunProgress{0, 0, summary(Json::parse(text))};
+  };
+  const auto result = follow_run(terminal, client, "gc", now ? "gc?now=true" : "gc",
+                                 "the node ended the collection early", read);
+  if (!result) return report(terminal, result.error());
   if (client.json)
-    terminal.out << result->dump() << '\n';
+    terminal.out << *result << '\n';
   else
-    print(terminal.out, *result);
+    print(terminal.out, Json::parse(*result));
   return ExitCode::ok;
 }
 

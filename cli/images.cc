@@ -51,6 +51,11 @@ void print(std::ostream& out, const Json& images, bool whole_digests) {
   for (const Json& image : images) {
     auto digest = image.at("digest").get<std::string>();
     if (!whole_digests) digest.resize(std::min(digest.size(), kDigestShown));
+    if (!image.value("present", true)) {
+      // Another node has it, and only that one knows more.
+      table.add({image.at("repository"), image.at("tag"), digest, "elsewhere", "-", "-"});
+      continue;
+    }
     const auto pushed = parse_rfc3339(image.at("pushed").get<std::string>());
     table.add({image.at("repository"), image.at("tag"), digest,
                human_bytes(image.at("size").get<std::uint64_t>()),
@@ -81,7 +86,9 @@ void add_images_command(CLI::App& app, Program& program) {
   command->add_option("REPOSITORY", options->repository, "Only this repository");
   command->add_flag("--digests", options->digests, "Whole digests");
   command->footer(
-      "The size is that of manifests, configs and layers together, each counted once per image.\n\n"
+      "The size is that of manifests, configs and layers together, each counted once per image.\n"
+      "In a cluster the images of all nodes are listed; those that this node has not pulled yet\n"
+      "are marked `elsewhere`.\n\n"
       "Examples:\n"
       "  shoal images\n"
       "  shoal images team/app\n"

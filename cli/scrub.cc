@@ -1,4 +1,3 @@
-#include <optional>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -6,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/followed_run.h"
 #include "cli/human.h"
-#include "cli/progress.h"
 #include "cli/units.h"
 
 namespace shoal {
@@ -39,34 +38,22 @@ ExitCode run(Terminal& terminal, const ClientOptions& client, const std::string&
   if (!bytes_per_second) {
     return report(terminal, {Errc::usage, "--rate: " + bytes_per_second.error().message});
   }
-  auto node = NodeClient::to(client.node);
-  if (!node) return report(terminal, node.error());
-  std::optional<Json> result;
-  {
-    Progress progress(terminal.err, terminal.err_is_terminal, "scrub");
-    const auto take = [&](std::string_view text) {
-      Json line = Json::parse(text);
-      if (line.contains("progress")) {
-        const Json& report = line["progress"];
-        progress.show(number_in(report, "bytes"), number_in(report, "bytes_total"),
-                      summary(report));
-      } else if (line.contains("result")) {
-        result = std::move(line["result"]);
-      }
-      return true;
-    };
-    const auto done = node->stream("POST", fmt::format("scrub?rate={}", *bytes_per_second), take);
-    if (!done) return report(terminal, done.error());
-  }
-  if (!result || !result->at("complete").get<bool>()) {
-    return report(terminal,
-                  {Errc::io, "the node ended the scrub early; it goes on there next time"});
-  }
+  const auto read = [](std::string_view text) {
+    const Json so_far = Json::parse(text);
+    return RunProgress{number_in(so_far, "bytes"), number_in(so_far, "bytes_total"),
+                       summary(so_far)};
+  };
+  const std::string ended_early = "the node ended the scrub early; it goes on there next time";
+  const auto text = follow_run(terminal, client, "scrub",
+                               fmt::format("scrub?rate={}", *bytes_per_second), ended_early, read);
+  if (!text) return report(terminal, text.error());
+  const Json result = Json::parse(*text);
+  if (!result.at("complete").get<bool>()) return report(terminal, {Errc::io, ended_early});
   if (client.json)
-    terminal.out << result->dump() << '\n';
+    terminal.out << *text << '\n';
   else
-    print(terminal.out, *result);
-  return result->at("quarantined").empty() ? ExitCode::ok : ExitCode::bad_content;
+    print(terminal.out, result);
+  return result.at("quarantined").empty() ? ExitCode::ok : ExitCode::bad_content;
 }
 
 }  // namespace
