@@ -244,19 +244,28 @@ Result<Comparison> read_comparison(const Json& json) {
   return checked(fields, std::move(comparison));
 }
 
-/// The members of `branch`, which may not write a key twice.
+/// Whether a key would be written twice, or erased and written.
+bool writes_twice(const std::vector<StateOperation>& operations) {
+  std::set<std::string_view> put;
+  for (const auto& operation : operations) {
+    const auto* const write = std::get_if<PutRequest>(&operation);
+    if (write != nullptr && !put.insert(write->key).second) return true;
+  }
+  for (const auto& operation : operations) {
+    const auto* const erased = std::get_if<DeleteRequest>(&operation);
+    if (erased == nullptr) continue;
+    const auto first = put.lower_bound(erased->keys.first);
+    if (first != put.end() && erased->keys.contains(*first)) return true;
+  }
+  return false;
+}
+
 Result<std::vector<StateOperation>> read_branch(Fields& fields, const char* branch) {
   std::vector<StateOperation> operations;
-  std::set<std::string> written;
   bool writes = false;
   for (const auto* element : fields.list(branch, kOperationsMax)) {
     auto operation = read_operation(*element);
     if (!operation) return tl::unexpected(operation.error());
-    if (const auto* const put = std::get_if<PutRequest>(&*operation)) {
-      if (!written.insert(put->key).second) {
-        return fail(Errc::bad_request, "etcdserver: duplicate key given in txn request");
-      }
-    }
     // It would have to see what is not written yet.
     const bool reads = std::holds_alternative<RangeRequest>(*operation);
     if (reads && writes) {
@@ -265,7 +274,8 @@ Result<std::vector<StateOperation>> read_branch(Fields& fields, const char* bran
     writes = writes || !reads;
     operations.push_back(std::move(*operation));
   }
-  return operations;
+  if (!writes_twice(operations)) return operations;
+  return fail(Errc::bad_request, "etcdserver: duplicate key given in txn request");
 }
 
 Result<TxnRequest> read_txn(const Json& json) {

@@ -141,8 +141,7 @@ class Operations {
       if (!entry) return tl::unexpected(entry.error());
       done.previous = std::move(*entry);
     }
-    const auto added = add({request.key, request.value, request.lease});
-    if (!added) return tl::unexpected(added.error());
+    writes_.push_back({request.key, request.value, request.lease});
     return done;
   }
 
@@ -159,27 +158,20 @@ class Operations {
                               found->entries.size()));
     }
     DeleteDone done;
-    done.deleted = found->entries.size();
-    for (const auto& entry : found->entries) {
-      const auto added = add({entry.entry.key, std::nullopt, 0});
-      if (!added) return tl::unexpected(added.error());
+    for (auto& entry : found->entries) {
+      // What an operation before this one erased is no longer there.
+      if (!erased_.insert(entry.entry.key).second) continue;
+      writes_.push_back({entry.entry.key, std::nullopt, 0});
+      ++done.deleted;
+      if (request.previous) done.previous.push_back(std::move(entry));
     }
-    if (request.previous) done.previous = std::move(found->entries);
     return done;
-  }
-
-  Result<void> add(StateWrite write) {
-    if (!written_.insert(write.key).second) {
-      return fail(Errc::bad_request, "etcdserver: duplicate key given in txn request");
-    }
-    writes_.push_back(std::move(write));
-    return {};
   }
 
   const EmbeddedStore::View& newest_;
   std::vector<OperationDone> done_;
   std::vector<StateWrite> writes_;
-  std::set<std::string> written_;
+  std::set<std::string> erased_;
 };
 
 }  // namespace
