@@ -118,6 +118,7 @@ Result<EtcdRange> parse_range(std::string_view answer, std::string_view prefix) 
   if (!more) return tl::unexpected(more.error());
   auto entries = entries_of(*json, prefix);
   if (!entries) return tl::unexpected(entries.error());
+  if (*more && entries->empty()) return not_etcd("an empty page that has a next one");
   return EtcdRange{std::move(*entries), *revision, *more};
 }
 

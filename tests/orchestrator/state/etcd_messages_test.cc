@@ -44,7 +44,7 @@ TEST_CASE("An answer that etcd does not give is an error and no crash",
       R"({"header":{"revision":"1"},"kvs":[{"key":"eHh4","mod_revision":"1"}]})",
       R"({"header":{"revision":"1"},"kvs":[{"key":"cC8=","mod_revision":"1"}]})",
       R"({"header":{"revision":"1"},"kvs":[{"key":"cC9h","mod_revision":"1","value":{}}]})",
-      R"({"header":{"revision":"1"},"more":"yes"})",
+      R"({"header":{"revision":"1"},"more":"yes"})", R"({"header":{"revision":"1"},"more":true})",
       R"({"header":{"revision":"2"},"kvs":[{"key":"cC9i","mod_revision":"1"},)"
       R"({"key":"cC9h","mod_revision":"1"}]})");
   CAPTURE(text);
