@@ -115,9 +115,10 @@ struct Election::Impl {
     while (!stop_) {
       const bool doubt = doubt_;
       const bool free = known_ && !holder_;
+      const bool idle = lease_unused();
       const bool beat = lease_ != 0 && Clock::now() >= next_beat_;
-      if (!doubt && !free && !beat) {
-        const auto due = [&] { return stop_ || doubt_ || (known_ && !holder_); };
+      if (!doubt && !free && !idle && !beat) {
+        const auto due = [&] { return stop_ || doubt_ || (known_ && !holder_) || lease_unused(); };
         if (lease_ != 0) {
           wake_.wait_until(lock, next_beat_, due);
         } else {
@@ -129,6 +130,8 @@ struct Election::Impl {
       bool done = true;
       if (doubt) {
         done = look();
+      } else if (idle) {
+        give_up_lease();
       } else {
         done = free ? campaign() : keep();
       }
@@ -163,19 +166,15 @@ struct Election::Impl {
       return true;
     }
     // Another was faster; or it was done, and only the answer was lost: the key says which.
-    if (!look()) return false;
-    return give_up_unused_lease();
+    return look();
   }
 
-  /// Whoever does not lead has no use for a lease, nor for the beats it costs.
-  bool give_up_unused_lease() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!holder_ || holder_->lease == lease_) return true;
-    }
+  /// Whoever does not lead has no use for a lease, nor for the beats it costs. Under `mutex_`.
+  bool lease_unused() const { return lease_ != 0 && holder_ && holder_->lease != lease_; }
+
+  void give_up_lease() {
     static_cast<void>(state_.revoke(lease_));  // If not, its time does.
     lose_lease();
-    return true;
   }
 
   bool keep() {
@@ -184,11 +183,9 @@ struct Election::Impl {
     if (result) {
       // Who was out of time looks again before it leads on.
       if (asked >= leads_until_ && !look()) return false;
-      {
-        const std::lock_guard lock(mutex_);
-        kept(asked);
-      }
-      return give_up_unused_lease();
+      const std::lock_guard lock(mutex_);
+      kept(asked);
+      return true;
     }
     if (result.error().code != Errc::lease_lost) return false;
     lose_lease();
