@@ -28,7 +28,7 @@ constexpr const char* kFooter =
     "  shoal inspect app:1                       what it is made of\n"
     "  shoal COMMAND --help                      all about one command\n\n"
     "Exit codes:\n"
-    "  0  done                    3  no such image\n"
+    "  0  done                    3  no such image or node\n"
     "  1  failed                  4  no node answers at --node\n"
     "  2  wrong usage             5  stored content is damaged";
 
@@ -108,6 +108,8 @@ ExitCode run_command_line(std::vector<std::string> arguments, Terminal& terminal
   add_scrub_command(app, program);
   add_du_command(app, program);
   add_events_command(app, program);
+  add_status_command(app, program);
+  add_token_command(app, program);
   add_config_command(app, program);
   add_completion_command(app, program);
   add_version_command(app, program);

@@ -29,6 +29,8 @@ void add_gc_command(CLI::App& app, Program& program);
 void add_scrub_command(CLI::App& app, Program& program);
 void add_du_command(CLI::App& app, Program& program);
 void add_events_command(CLI::App& app, Program& program);
+void add_status_command(CLI::App& app, Program& program);
+void add_token_command(CLI::App& app, Program& program);
 void add_config_command(CLI::App& app, Program& program);
 void add_completion_command(CLI::App& app, Program& program);
 void add_version_command(CLI::App& app, Program& program);

@@ -17,9 +17,10 @@ constexpr std::uint64_t kAnswerBytesMax = 256 << 20;
 
 /// The error codes of registry/error_response.cc that commands tell apart.
 Errc errc_of(std::string_view code) {
-  constexpr std::array<std::pair<std::string_view, Errc>, 7> kCodes = {{
+  constexpr std::array<std::pair<std::string_view, Errc>, 8> kCodes = {{
       {"NAME_UNKNOWN", Errc::name_unknown},
       {"MANIFEST_UNKNOWN", Errc::manifest_unknown},
+      {"MEMBER_UNKNOWN", Errc::member_unknown},
       {"NAME_INVALID", Errc::name_invalid},
       {"TAG_INVALID", Errc::tag_invalid},
       {"DIGEST_INVALID", Errc::digest_invalid},
@@ -53,8 +54,9 @@ Result<NodeClient> NodeClient::to(const std::string& url) {
   return NodeClient(*std::move(client));
 }
 
-Result<std::string> NodeClient::send(std::string_view method, const std::string& target) {
-  auto answer = client_.send(method, std::string(kPrefix) + target, {}, {}, kAnswerBytesMax);
+Result<std::string> NodeClient::send(std::string_view method, const std::string& target,
+                                     std::string_view body) {
+  auto answer = client_.send(method, std::string(kPrefix) + target, {}, body, kAnswerBytesMax);
   if (!answer) return tl::unexpected(answer.error());
   if (answer->status / 100 != 2) return failure(answer->body, answer->status);
   return std::move(answer->body);
@@ -83,7 +85,8 @@ ExitCode exit_code_of(const Error& error) {
     case Errc::digest_invalid:
     case Errc::page_invalid: return ExitCode::usage;
     case Errc::name_unknown:
-    case Errc::manifest_unknown: return ExitCode::not_found;
+    case Errc::manifest_unknown:
+    case Errc::member_unknown: return ExitCode::not_found;
     case Errc::unavailable: return ExitCode::unreachable;
     case Errc::corrupt: return ExitCode::bad_content;
     default: return ExitCode::failed;

@@ -19,7 +19,8 @@ class NodeClient {
 
   /// The body of a successful answer; `target` begins behind `/shoal/v1/`.
   /// Fails with unavailable (no node answers), with what the node says, or with io.
-  [[nodiscard]] Result<std::string> send(std::string_view method, const std::string& target);
+  [[nodiscard]] Result<std::string> send(std::string_view method, const std::string& target,
+                                         std::string_view body = {});
 
   /// Hands each line of a streamed answer to `line` until it returns false. Fails as send() does,
   /// also when the error comes at the end of the stream.

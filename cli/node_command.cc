@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/config_flags.h"
 #include "cli/logging.h"
+#include "cli/members.h"
 #include "cli/node.h"
 #include "cli/systemd.h"
 #include "registry/http/listen_address.h"
@@ -104,6 +105,10 @@ ExitCode serve(Terminal& terminal, const LoadedConfig& loaded) {
   }
   const auto addresses = (*node)->addresses();
   warn_if_open(addresses);
+  const auto cluster_addresses = (*node)->cluster_addresses();
+  if (!cluster_addresses.empty()) {
+    spdlog::info("cluster served addresses={}", joined(cluster_addresses));
+  }
   spdlog::info("node ready version={} data={} addresses={}", SHOAL_VERSION, data,
                joined(addresses));
   notify_service_manager(manager, "READY=1");
@@ -131,7 +136,8 @@ ExitCode run(Terminal& terminal, const ConfigSources& sources) {
 }  // namespace
 
 void add_node_command(CLI::App& app, Program& program) {
-  auto* command = app.add_subcommand("node", "Serve a registry on this host");
+  auto* command = app.add_subcommand(
+      "node", "Serve a registry on this host; list and manage the cluster's nodes");
   const auto sources = add_config_flags(*command, program);
   command->footer(
       "Each option is also a variable (--store-quota is SHOAL_STORE_QUOTA) and a key in the file\n"
@@ -142,9 +148,13 @@ void add_node_command(CLI::App& app, Program& program) {
       "ends with 0; a second one ends at once.\n\n"
       "Examples:\n"
       "  shoal node\n"
+      "  shoal node --cluster-listen 10.0.0.2:5001 --join 10.0.0.1:5001 --token TOKEN\n"
       "  shoal node --data /srv/shoal --listen 127.0.0.1:5001 --store-quota 200GiB\n"
       "  shoal node --config ./shoal.yaml --log-level debug");
-  command->callback([=, &program] { program.exit = run(program.terminal, *sources); });
+  add_member_commands(*command, program);
+  command->callback([=, &program] {
+    if (command->get_subcommands().empty()) program.exit = run(program.terminal, *sources);
+  });
 }
 
 }  // namespace shoal

@@ -198,9 +198,10 @@ template <class In>
 Kind hosts(In in) {
   const auto parse = [](std::string_view text) -> Result<std::string> {
     const auto colon = text.rfind(':');
-    const auto port = colon == text.npos ? std::nullopt : parse_number(text.substr(colon + 1));
+    const std::uint64_t port =
+        colon == text.npos ? 0 : parse_number(text.substr(colon + 1)).value_or(0);
     const bool plain = text.find_first_of("/?#@ ") == text.npos;
-    if (!plain || colon == 0 || !port || *port == 0 || *port > 65535) {
+    if (!plain || colon == 0 || port == 0 || port > 65535) {
       return refuse(text, "is not HOST:PORT, such as 10.0.0.7:5001 or [fd00::7]:5001");
     }
     return std::string(text);

@@ -17,18 +17,6 @@ std::string name_of(const Json& leader) {
   return leader.is_object() ? leader.value("name", leader.value("id", "?")) : "none";
 }
 
-void print_transfers(std::ostream& out, const Json& transfers) {
-  if (transfers.empty()) return;
-  out << '\n';
-  Table table({"TRANSFER", "FROM", ">DONE", ">SIZE"});
-  for (const Json& transfer : transfers) {
-    table.add({transfer.at("digest").get<std::string>().substr(0, 19), transfer.value("from", "-"),
-               human_bytes(transfer.at("bytes").get<std::uint64_t>()),
-               human_bytes(transfer.at("size").get<std::uint64_t>())});
-  }
-  table.print(out);
-}
-
 void print(std::ostream& out, const Json& status) {
   if (status.value("alone", false)) {
     out << "This node stands alone: start it with --cluster-listen to make a cluster.\n";
@@ -45,9 +33,12 @@ void print(std::ostream& out, const Json& status) {
   const auto missing = replicas.at("short").get<std::uint64_t>();
   out << fmt::format("Replicas   {} of each image{}\n", replicas.at("wanted").get<std::uint64_t>(),
                      missing == 0 ? "" : "; " + counted(missing, "image") + " short here");
+  const Json& transfers = status.at("transfers");
+  out << fmt::format("Transfers  {} now; {} fetched from other nodes since the start\n",
+                     transfers.at("now").get<std::uint64_t>(),
+                     human_bytes(transfers.at("bytes").get<std::uint64_t>()));
   out << '\n';
   print_members(out, status.at("members"));
-  print_transfers(out, status.at("transfers"));
 }
 
 ExitCode run(Terminal& terminal, const ClientOptions& client) {

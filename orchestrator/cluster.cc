@@ -1,0 +1,356 @@
+#include "orchestrator/cluster.h"
+
+#include <unistd.h>
+
+#include <random>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "orchestrator/advertise.h"
+#include "orchestrator/cluster_status.h"
+#include "orchestrator/enrolment.h"
+#include "orchestrator/images/cluster_content.h"
+#include "orchestrator/images/name_import.h"
+#include "orchestrator/keys.h"
+#include "orchestrator/membership/guard.h"
+#include "orchestrator/membership/join_service.h"
+#include "orchestrator/membership/membership_api.h"
+#include "orchestrator/membership/probe.h"
+#include "orchestrator/state/embedded_state.h"
+#include "orchestrator/state/state_gateway.h"
+#include "orchestrator/state/state_url.h"
+#include "orchestrator/trust/certificate_keeper.h"
+#include "p2p/announcer.h"
+#include "p2p/directory_routes.h"
+#include "registry/error_response.h"
+#include "registry/peer_api.h"
+#include "storage/run_on.h"
+
+namespace shoal {
+namespace {
+
+constexpr unsigned kBlockingThreads = 32;  // For requests of other nodes that wait for something.
+constexpr unsigned kRemoteThreads = 64;    // For this node's clients that wait for other nodes.
+constexpr std::chrono::seconds kPeerProgressTimeout{10};
+constexpr std::chrono::seconds kLeaderTtl{10};
+constexpr std::chrono::seconds kFirstLook{5};  // How long a start waits to hear of the others.
+constexpr const char* kStatusPath = "/shoal/v1/cluster/status";
+
+std::uint64_t random_number() {
+  std::random_device source;
+  return (std::uint64_t{source()} << 32) | source();
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+Response not_here() {
+  return error_response({Errc::name_unknown, "nothing is served here between nodes"});
+}
+
+/// This node as it presents itself; its id comes with the enrolment.
+Member describe(const ClusterConfig& config, const ClusterParts& parts,
+                std::vector<std::string> urls) {
+  Member self;
+  self.urls = std::move(urls);
+  self.labels = config.labels;
+  const auto name = config.name.empty() ? host_name() : config.name;
+  if (check_label("name", name)) self.labels.emplace("name", name);
+  self.capacity = probe_capacity(parts.folder.parent_path());
+  self.engine = probe_engine();
+  self.version = parts.version;
+  self.joined = Clock::system().now();
+  return self;
+}
+
+}  // namespace
+
+/// Destroyed from the last member to the first: what stands below uses what stands above.
+struct Cluster::Impl {
+  Impl(const ClusterConfig& cluster_config, ClusterParts cluster_parts, Enrolment enrolment)
+      : config(cluster_config), parts(std::move(cluster_parts)), enrolled(std::move(enrolment)) {}
+
+  [[nodiscard]] Result<void> open_tls();
+  [[nodiscard]] Result<void> open_state();
+  [[nodiscard]] Result<void> bind();
+  void assemble(Member self);
+  [[nodiscard]] asio::awaitable<Response> serve_peer(Request& request);
+  [[nodiscard]] asio::awaitable<Response> remove_manifest(const Request& request);
+  [[nodiscard]] ClusterStatus status() const;
+
+  const ClusterConfig config;
+  const ClusterParts parts;
+  Enrolment enrolled;
+  const std::uint64_t boot = random_number();
+  bool stopped = false;
+
+  asio::thread_pool blocking{kBlockingThreads};
+  asio::thread_pool remote{kRemoteThreads};
+  std::shared_ptr<TlsContext> server_tls;
+  std::shared_ptr<TlsContext> client_tls;
+
+  std::unique_ptr<EmbeddedState> embedded;  // Where this node holds the state.
+  std::unique_ptr<StateGateway> gateway;
+  std::unique_ptr<EtcdState> distant;  // Where it does not.
+  State* state = nullptr;              // The one of these.
+
+  std::unique_ptr<Membership> membership;
+  std::unique_ptr<Tokens> tokens;
+  std::unique_ptr<JoinService> joins;
+  std::unique_ptr<ClusterGuard> guard;
+  std::unique_ptr<MembershipApi> api;
+  std::unique_ptr<CertificateKeeper> certificates;
+  std::unique_ptr<Election> election;
+
+  std::unique_ptr<PeerClients> clients;
+  std::unique_ptr<DirectoryTable> table;
+  std::unique_ptr<Directory> directory;
+  std::unique_ptr<DirectoryRoutes> directory_routes;
+  std::unique_ptr<Announcer> announcer;
+  std::unique_ptr<PeerApi> peer_api;
+
+  std::unique_ptr<ClusterNames> names;
+  std::unique_ptr<ManifestFetch> manifests;
+  std::unique_ptr<BlobFetch> blobs;
+  std::unique_ptr<Replicas> replicas;
+  std::unique_ptr<ClusterContent> content;
+
+  std::unique_ptr<HttpServer> server;
+};
+
+Result<void> Cluster::Impl::open_tls() {
+  auto for_server = TlsContext::server(enrolled.identity.tls());
+  if (!for_server) return tl::unexpected(for_server.error());
+  auto for_client = TlsContext::client(enrolled.identity.tls());
+  if (!for_client) return tl::unexpected(for_client.error());
+  server_tls = *std::move(for_server);
+  client_tls = *std::move(for_client);
+  return {};
+}
+
+Result<void> Cluster::Impl::open_state() {
+  const auto& location = enrolled.state;
+  if (location.driver == "embedded" && location.peer == enrolled.identity.node_id) {
+    auto opened = EmbeddedState::open({parts.folder / "state"});
+    if (!opened) return tl::unexpected(opened.error());
+    embedded = *std::move(opened);
+    gateway = std::make_unique<StateGateway>(*embedded, blocking);
+    state = embedded.get();
+    return {};
+  }
+  EtcdConfig etcd;
+  if (location.driver == "embedded") {
+    etcd.endpoints = location.endpoints;
+    // Its address may have changed since we joined.
+    for (const auto& address : config.join) etcd.endpoints.push_back("https://" + address);
+    etcd.tls = client_tls;
+    etcd.peer = location.peer;
+    etcd.prefix = "";
+  } else {
+    const bool told = config.state.url != "embedded";
+    const auto url = parse_state_url(told ? config.state.url : location.endpoints.at(0));
+    if (!url) return tl::unexpected(url.error());
+    const auto& files = config.state;
+    auto read = etcd_config(
+        *url, {files.ca, files.certificate, files.key, files.user, files.password_file});
+    if (!read) return tl::unexpected(read.error());
+    etcd = *std::move(read);
+  }
+  auto client = EtcdState::to(std::move(etcd));
+  if (!client) return tl::unexpected(client.error());
+  distant = *std::move(client);
+  state = distant.get();
+  return {};
+}
+
+Result<void> Cluster::Impl::bind() {
+  HttpServerConfig http = parts.http;
+  http.listen = config.listen;
+  http.tls = server_tls;
+  http.name = "cluster";
+  const auto handler = [this](Request& request) { return serve_peer(request); };
+  auto bound = HttpServer::bind(http, handler, parts.metrics);
+  if (!bound) return tl::unexpected(bound.error());
+  server = *std::move(bound);
+  return {};
+}
+
+void Cluster::Impl::assemble(Member self) {
+  self.holds_state = embedded != nullptr;
+  self.authority = enrolled.authority.has_value();
+  const auto id = self.id;
+  const auto& identity = enrolled.identity;
+
+  membership =
+      std::make_unique<Membership>(*state, std::move(self), MembershipConfig{config.liveness});
+  tokens = std::make_unique<Tokens>(*state, identity.authority_fingerprint);
+  const auto* authority = enrolled.authority ? &*enrolled.authority : nullptr;
+  JoinServiceConfig join_config;
+  join_config.lifetime = config.certificate_lifetime;
+  joins =
+      std::make_unique<JoinService>(JoinParts{*state, *membership, *tokens, authority, client_tls,
+                                              blocking, [this] { return enrolled.state; }},
+                                    join_config);
+  guard = std::make_unique<ClusterGuard>(*membership, blocking);
+  api = std::make_unique<MembershipApi>(*state, *membership, *tokens, blocking);
+  certificates = std::make_unique<CertificateKeeper>(
+      identity, parts.folder, server_tls, client_tls,
+      [this](const NodeIdentity& current) -> Result<std::string> {
+        if (!enrolled.authority) return renew_certificate(current, *membership, client_tls);
+        const auto request = current.make_csr();
+        if (!request) return tl::unexpected(request.error());
+        return enrolled.authority->sign(*request, current.node_id, config.certificate_lifetime);
+      });
+  election = std::make_unique<Election>(
+      *state, state_keys::kLeader, id, kLeaderTtl, [](const Election::Standing& standing) {
+        spdlog::info("leader known leader={} self={}", standing.leader.value_or("none"),
+                     standing.epoch.has_value());
+      });
+
+  clients = std::make_unique<PeerClients>(PeerClientsConfig{client_tls, kPeerProgressTimeout},
+                                          *membership);
+  table = std::make_unique<DirectoryTable>(DirectoryTableConfig{}, boot);
+  directory = std::make_unique<Directory>(DirectoryConfig{}, *membership, *clients, *table);
+  directory_routes = std::make_unique<DirectoryRoutes>(*table, blocking);
+  announcer = std::make_unique<Announcer>(AnnounceConfig{}, parts.store, *membership, boot,
+                                          [this](const std::string& peer, const Announce& message) {
+                                            return directory->announce(peer, message);
+                                          });
+  table->on_restart([this](const std::string& peer, std::uint64_t its_boot) {
+    announcer->restarted(peer, its_boot);
+  });
+  peer_api = std::make_unique<PeerApi>(parts.store, parts.disk);
+
+  names = std::make_unique<ClusterNames>(*state, id);
+  manifests = std::make_unique<ManifestFetch>(parts.store, *directory, *clients);
+  blobs = std::make_unique<BlobFetch>(BlobFetchConfig{}, parts.store, *directory, *clients);
+  ReplicasConfig replicas_config;
+  replicas_config.policy = config.replicas;
+  replicas_config.repair_delay = config.repair_delay;
+  replicas = std::make_unique<Replicas>(
+      replicas_config, ReplicasParts{parts.store, *names, *membership, *directory, *clients,
+                                     *manifests, *blobs, blocking});
+  content = std::make_unique<ClusterContent>(ClusterContent::Parts{
+      *names, *manifests, *blobs, *replicas, *directory, *clients, config.replicas.durability});
+}
+
+asio::awaitable<Response> Cluster::Impl::serve_peer(Request& request) {
+  auto refusal = co_await guard->refuse(request);
+  if (refusal) co_return *std::move(refusal);
+  const std::string_view path = request.path;
+  if (path == kJoinPath) co_return co_await joins->join(request);
+  if (path == kRenewPath) co_return co_await joins->renew(request);
+  if (path.starts_with("/v3/")) {
+    if (!gateway) co_return not_here();
+    co_return co_await gateway->serve(request);
+  }
+  if (DirectoryRoutes::serves(path)) co_return co_await directory_routes->handle(request);
+  if (path == "/cluster/v1/replicate") co_return co_await replicas->serve(request);
+  if (path == "/cluster/v1/manifests") {
+    if (request.method == Method::delete_) co_return co_await remove_manifest(request);
+    co_return co_await peer_api->serve(request);
+  }
+  if (path.starts_with("/cluster/v1/blobs/")) co_return co_await peer_api->serve(request);
+  co_return not_here();
+}
+
+asio::awaitable<Response> Cluster::Impl::remove_manifest(const Request& request) {
+  const auto repository = Repository::parse(request.parameter("repository").value_or(""));
+  if (!repository) co_return error_response(repository.error());
+  const auto digest = Digest::parse(request.parameter("digest").value_or(""));
+  if (!digest) co_return error_response(digest.error());
+  const auto drop = [&] { return parts.store.manifests().remove(*repository, *digest); };
+  const auto removed = co_await run_on(parts.disk.get_executor(), drop);
+  if (!removed) co_return error_response(removed.error());
+  Response response;
+  response.status = 202;
+  co_return response;
+}
+
+ClusterStatus Cluster::Impl::status() const {
+  ClusterStatus now;
+  now.cluster = enrolled.identity.cluster_id;
+  now.node = enrolled.identity.node_id;
+  now.state = state->description();
+  now.state_available = membership->wait_until_live(std::chrono::milliseconds(0));
+  if (election) now.standing = election->standing();
+  now.replicas = replicas->status();
+  now.transfers = blobs->status();
+  now.members = membership->nodes();
+  return now;
+}
+
+Cluster::Cluster(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Cluster::~Cluster() { stop(std::chrono::seconds(0)); }
+
+Result<std::unique_ptr<Cluster>> Cluster::start(const ClusterConfig& config, ClusterParts parts) {
+  auto urls = advertised_urls(config.advertise, config.listen);
+  if (!urls) return tl::unexpected(urls.error());
+  Member self = describe(config, parts, *std::move(urls));
+  auto enrolled = enrol(config, parts.folder, self);
+  if (!enrolled) return tl::unexpected(enrolled.error());
+
+  auto impl = std::make_unique<Impl>(config, std::move(parts), *std::move(enrolled));
+  if (auto done = impl->open_tls(); !done) return tl::unexpected(done.error());
+  if (auto done = impl->bind(); !done) return tl::unexpected(done.error());
+  // A port 0 is known by now; what is told to the others is what is true.
+  auto bound = advertised_urls(config.advertise, impl->server->addresses());
+  if (bound) self.urls = *std::move(bound);
+  if (auto done = impl->open_state(); !done) return tl::unexpected(done.error());
+  impl->assemble(std::move(self));
+  impl->server->start();
+
+  std::unique_ptr<Cluster> cluster(new Cluster(std::move(impl)));
+  auto& parts_of = *cluster->impl_;
+  if (!parts_of.membership->wait_until_live(kFirstLook)) {
+    spdlog::warn("the cluster's state does not answer yet state=\"{}\"",
+                 parts_of.state->description());
+  }
+  import_names(parts_of.parts.store, *parts_of.names, parts_of.parts.folder);
+  return cluster;
+}
+
+void Cluster::leave() {
+  impl_->membership->stop();
+  impl_->election.reset();
+}
+
+void Cluster::interrupt() { impl_->clients->interrupt(); }
+
+void Cluster::stop(std::chrono::seconds grace) {
+  if (!impl_ || std::exchange(impl_->stopped, true)) return;
+  auto& parts = *impl_;
+  leave();
+  interrupt();
+  parts.replicas->stop();
+  parts.announcer->stop();
+  if (parts.gateway) parts.gateway->stop();
+  parts.server->stop(grace);
+  parts.certificates.reset();
+  parts.blocking.join();
+  parts.remote.join();
+}
+
+Elsewhere& Cluster::elsewhere() { return *impl_->content; }
+asio::thread_pool& Cluster::remote() { return impl_->remote; }
+bool Cluster::expendable(const Digest& digest) { return impl_->replicas->expendable(digest); }
+std::vector<std::string> Cluster::addresses() const { return impl_->server->addresses(); }
+const std::string& Cluster::node_id() const { return impl_->enrolled.identity.node_id; }
+
+asio::awaitable<Response> Cluster::serve_local(Request& request) {
+  if (request.path == kStatusPath) {
+    const bool reads = request.method == Method::get || request.method == Method::head;
+    if (!reads) co_return method_not_allowed("GET, HEAD");
+    Response response;
+    response.headers.add("Content-Type", "application/json");
+    response.body = to_json(impl_->status());
+    co_return response;
+  }
+  co_return co_await impl_->api->serve(request);
+}
+
+}  // namespace shoal

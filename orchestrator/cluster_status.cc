@@ -1,0 +1,59 @@
+#include "orchestrator/cluster_status.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace shoal {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json leader_json(const ClusterStatus& status) {
+  if (!status.standing.leader) return nullptr;
+  const auto& id = *status.standing.leader;
+  const auto view = std::find_if(status.members.begin(), status.members.end(),
+                                 [&](const NodeView& node) { return node.member.id == id; });
+  return {{"id", id}, {"name", view == status.members.end() ? id : name_of(view->member)}};
+}
+
+}  // namespace
+
+std::string name_of(const Member& member) {
+  const auto name = member.labels.find("name");
+  return name == member.labels.end() || name->second.empty() ? member.id : name->second;
+}
+
+std::string to_json(const ClusterStatus& status) {
+  Json members = Json::array();
+  for (const auto& view : status.members) {
+    Json node = Json::parse(to_json(view.member));
+    node["name"] = name_of(view.member);
+    node["live"] = view.live;
+    node["drained"] = view.drained;
+    node["self"] = view.self;
+    members.push_back(std::move(node));
+  }
+  const auto& replicas = status.replicas;
+  const auto& transfers = status.transfers;
+  return Json{{"alone", false},
+              {"cluster", status.cluster},
+              {"node", status.node},
+              {"state", {{"driver", status.state}, {"available", status.state_available}}},
+              {"leader", leader_json(status)},
+              {"replicas",
+               {{"wanted", replicas.wanted},
+                {"images", replicas.images},
+                {"short", replicas.short_here},
+                {"copies", replicas.copies},
+                {"checked", replicas.checked}}},
+              {"transfers",
+               {{"now", transfers.transfers},
+                {"stored", transfers.stored},
+                {"bytes", transfers.bytes},
+                {"wrong", transfers.wrong}}},
+              {"members", std::move(members)}}
+      .dump();
+}
+
+}  // namespace shoal

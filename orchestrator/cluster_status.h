@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "orchestrator/images/replicas.h"
+#include "orchestrator/membership/membership.h"
+#include "orchestrator/state/election.h"
+#include "p2p/blob_fetch.h"
+
+namespace shoal {
+
+/// What this node knows of the cluster, as JSON:
+///   {"alone":false,"cluster":"c-...","node":"n-...",
+///    "state":{"driver":"embedded","available":true},
+///    "leader":{"id":"n-...","name":"host-a"} or null,
+///    "replicas":{"wanted":2,"images":1,"short":0,"copies":0,"checked":true},
+///    "transfers":{"now":0,"stored":0,"bytes":0,"wrong":0},
+///    "members":[{"id":...,"name":...,"live":true, as MembershipApi's NODE}]}
+/// `replicas` are those of the images that this node looks after.
+struct ClusterStatus {
+  std::string cluster;
+  std::string node;
+  std::string state;
+  bool state_available = false;
+  Election::Standing standing;
+  Replicas::Status replicas;
+  BlobFetch::Status transfers;
+  std::vector<NodeView> members;
+};
+
+[[nodiscard]] std::string to_json(const ClusterStatus& status);
+
+/// What people call a node: its label `name`, or its id.
+[[nodiscard]] std::string name_of(const Member& member);
+
+}  // namespace shoal

@@ -1,0 +1,82 @@
+#include "orchestrator/images/cluster_content.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace shoal {
+
+Result<Digest> ClusterContent::resolve(const Repository& repository, const Tag& tag) {
+  const auto named = parts_.names.resolve(repository, tag);
+  if (!named) return tl::unexpected(named.error());
+  // Whoever pushed it a moment ago may not have been announced yet.
+  parts_.directory.hint({named->digest}, named->pushed_by);
+  return named->digest;
+}
+
+Result<Page<Manifests::TagEntry>> ClusterContent::tags(const Repository& repository,
+                                                       const std::string& after,
+                                                       std::size_t limit) {
+  return parts_.names.tags(repository, after, limit);
+}
+
+Result<Page<std::string>> ClusterContent::repositories(const std::string& after,
+                                                       std::size_t limit) {
+  return parts_.names.repositories(after, limit);
+}
+
+Result<void> ClusterContent::fetch_manifest(const Repository& repository, const Digest& digest,
+                                            const std::vector<Tag>& tags) {
+  return parts_.manifests.fetch(repository, digest, tags);
+}
+
+Result<BlobInfo> ClusterContent::stat(const Repository&, const Digest& digest) {
+  return parts_.blobs.stat(digest);
+}
+
+Result<std::shared_ptr<BlobReader>> ClusterContent::open(const Repository& repository,
+                                                         const Digest& digest) {
+  return parts_.blobs.open(repository, digest);
+}
+
+Result<void> ClusterContent::fetch(const Repository& repository, const Digest& digest) {
+  return parts_.blobs.fetch(repository, digest);
+}
+
+Result<void> ClusterContent::publish(const Repository& repository, const ManifestInfo& manifest,
+                                     const std::vector<Tag>& tags) {
+  // Untagged content (the children of an index, signatures) is copied with what names it, or, when
+  // that never comes, collected.
+  const bool first_copies = parts_.durability == Durability::replicated && !tags.empty();
+  if (first_copies) {
+    const auto copied = parts_.replicas.replicate(repository, manifest.digest, tags);
+    if (!copied) return tl::unexpected(copied.error());
+  }
+  const auto named = parts_.names.publish(repository, manifest, tags);
+  if (!named) return named;
+  if (!first_copies && !tags.empty()) {
+    parts_.replicas.replicate_later(repository, manifest.digest, tags);
+  }
+  return {};
+}
+
+Result<void> ClusterContent::untag(const Repository& repository, const Tag& tag) {
+  return parts_.names.untag(repository, tag);
+}
+
+Result<void> ClusterContent::remove(const Repository& repository, const Digest& digest) {
+  const auto untagged = parts_.names.untag_all(repository, digest);
+  if (!untagged) return tl::unexpected(untagged.error());
+  const auto target =
+      fmt::format("/cluster/v1/manifests?repository={}&digest={}",
+                  percent_encode(repository.text()), percent_encode(digest.to_string()));
+  for (const auto& peer : parts_.directory.lookup(digest).holders) {
+    const auto answer = parts_.clients.send(peer, "DELETE", target);
+    const bool gone = answer && (answer->status == 202 || answer->status == 404);
+    if (gone) continue;
+    spdlog::warn("manifest not removed peer={} digest={} reason=\"{}\"", peer, digest.to_string(),
+                 answer ? fmt::format("it answered {}", answer->status) : answer.error().message);
+  }
+  return {};
+}
+
+}  // namespace shoal
