@@ -1,0 +1,87 @@
+#include "p2p/directory_routes.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "storage/run_on.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::string_view kAnnounce = "/cluster/v1/directory/announce";
+constexpr std::string_view kLookup = "/cluster/v1/directory/lookup";
+constexpr std::size_t kPieceBytes = 64 << 10;
+
+Response refuse(int status, std::string sentence) {
+  Response response;
+  response.status = status;
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  response.body = std::move(sentence) + '\n';
+  return response;
+}
+
+Response answer(std::string body) {
+  Response response;
+  response.headers.add("Content-Type", "application/octet-stream");
+  response.body = std::move(body);
+  return response;
+}
+
+asio::awaitable<Result<std::string>> read_body(RequestBody& body) {
+  std::string text;
+  for (;;) {
+    const auto kept = text.size();
+    text.resize(kept + kPieceBytes);
+    const std::span<char> room(text.data() + kept, kPieceBytes);
+    const auto count = co_await body.read(room);
+    if (!count) co_return tl::unexpected(count.error());
+    text.resize(kept + *count);
+    if (text.size() > kDirectoryBodyBytesMax) {
+      co_return fail(Errc::too_large, "a directory message has at most " +
+                                          std::to_string(kDirectoryBodyBytesMax) + " bytes");
+    }
+    if (*count < kPieceBytes) co_return text;
+  }
+}
+
+Response serve_announce(DirectoryTable& table, const std::string& peer, std::string_view body) {
+  const auto message = parse_announce(body);
+  if (!message) return refuse(400, message.error().message);
+  if (message->holder != peer) {
+    return refuse(403, "node " + peer + " cannot announce what node " + message->holder + " holds");
+  }
+  return answer(encode(table.apply(*message, std::chrono::steady_clock::now())));
+}
+
+Response serve_lookup(DirectoryTable& table, std::string_view body) {
+  const auto message = parse_lookup(body);
+  if (!message) return refuse(400, message.error().message);
+  return answer(encode(table.lookup(message->digests)));
+}
+
+}  // namespace
+
+DirectoryRoutes::DirectoryRoutes(DirectoryTable& table, asio::thread_pool& pool)
+    : table_(table), pool_(pool) {}
+
+bool DirectoryRoutes::serves(std::string_view path) { return path == kAnnounce || path == kLookup; }
+
+asio::awaitable<Response> DirectoryRoutes::handle(Request& request) {
+  if (request.peer.empty()) co_return refuse(403, "the directory is for nodes of this cluster");
+  if (request.method != Method::post) {
+    auto response = refuse(405, "the directory takes POST");
+    response.headers.add("Allow", "POST");
+    co_return response;
+  }
+  const auto body = co_await read_body(*request.body);
+  if (!body && body.error().code == Errc::too_large) co_return refuse(413, body.error().message);
+  if (!body) co_return refuse(400, body.error().message);
+  const auto work = [&] {
+    return request.path == kAnnounce ? serve_announce(table_, request.peer, *body)
+                                     : serve_lookup(table_, *body);
+  };
+  co_return co_await run_on(pool_.get_executor(), work);
+}
+
+}  // namespace shoal

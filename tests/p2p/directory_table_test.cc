@@ -1,0 +1,266 @@
+#include "p2p/directory_table.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+namespace shoal {
+namespace {
+
+using std::chrono::seconds;
+using Names = std::set<std::string>;
+
+Digest blob(int number) { return Digest::of("blob " + std::to_string(number)); }
+
+struct TableTest {
+  AnnounceAnswer tell(const std::string& holder, std::vector<Digest> adds,
+                      std::vector<Digest> removes = {}, bool complete = false) {
+    Announce message;
+    message.holder = holder;
+    message.boot = boot;
+    message.epoch = epoch;
+    message.sequence = ++sequence;
+    message.complete = complete;
+    message.adds = std::move(adds);
+    message.removes = std::move(removes);
+    return table.apply(message, now);
+  }
+  Names holders(const Digest& digest) {
+    const auto found = table.lookup({digest}).holders;
+    REQUIRE(found.size() == 1);
+    const Names names(found[0].begin(), found[0].end());
+    CHECK(names.size() == found[0].size());
+    return names;
+  }
+  void live(std::vector<std::string> ids) {
+    next = table.live(Rendezvous(std::move(ids)), "self", 3, now);
+  }
+
+  DirectoryTable table{{1000, seconds(60)}, 42};
+  DirectoryTable::Time now{seconds(1000)};
+  std::optional<DirectoryTable::Time> next;
+  std::uint64_t boot = 1;
+  std::uint64_t epoch = 1;
+  std::uint64_t sequence = 0;
+};
+
+TEST_CASE_METHOD(TableTest, "Who holds what is known until it is taken back", "[p2p][directory]") {
+  tell("a", {blob(1), blob(2)});
+  tell("b", {blob(2)});
+  CHECK(holders(blob(1)) == Names{"a"});
+  CHECK(holders(blob(2)) == Names{"a", "b"});
+  CHECK(holders(blob(3)).empty());
+  tell("a", {blob(3)}, {blob(2), blob(9)});
+  CHECK(holders(blob(2)) == Names{"b"});
+  CHECK(holders(blob(3)) == Names{"a"});
+  tell("b", {}, {blob(2)});
+  CHECK(table.usage().digests == 2);
+  CHECK(table.usage().entries == 2);
+}
+
+TEST_CASE_METHOD(TableTest, "The same hash under another algorithm is another content",
+                 "[p2p][directory]") {
+  const auto hash = blob(1).hash();
+  std::vector<std::uint8_t> twice(hash.begin(), hash.end());
+  twice.insert(twice.end(), hash.begin(), hash.end());
+  tell("a", {blob(1)});
+  CHECK(holders(Digest(Algorithm::sha512, twice)).empty());
+}
+
+TEST_CASE_METHOD(TableTest, "Many holders of one digest come and go", "[p2p][directory]") {
+  Names all;
+  for (int i = 0; i < 40; ++i) {
+    all.insert("n" + std::to_string(i));
+    sequence = 0;
+    tell("n" + std::to_string(i), {blob(1), blob(1)});
+    CHECK(holders(blob(1)) == all);
+  }
+  sequence = 100;
+  for (int i = 0; i < 40; i += 3) {
+    all.erase("n" + std::to_string(i));
+    tell("n" + std::to_string(i), {}, {blob(1)});
+    CHECK(holders(blob(1)) == all);
+  }
+  CHECK(table.usage().entries == all.size());
+}
+
+TEST_CASE_METHOD(TableTest, "Of very many holders some are named, and each gets its turn",
+                 "[p2p][directory]") {
+  for (int i = 0; i < 200; ++i) tell("n" + std::to_string(i), {blob(1)});
+  Names seen;
+  for (int i = 0; i < 200; ++i) {
+    const auto some = holders(blob(1));
+    CHECK(some.size() == kLookupHoldersMax);
+    seen.insert(some.begin(), some.end());
+  }
+  CHECK(seen.size() == 200);
+}
+
+TEST_CASE_METHOD(TableTest, "A new epoch replaces the one before when it is complete, not earlier",
+                 "[p2p][directory]") {
+  CHECK(tell("a", {blob(1), blob(2)}).fresh);
+  CHECK_FALSE(tell("a", {blob(3)}).fresh);
+  ++epoch;
+  CHECK(tell("a", {blob(2)}).fresh);
+  CHECK(holders(blob(1)) == Names{"a"});  // Perhaps it still has it.
+  CHECK(holders(blob(2)) == Names{"a"});
+  SECTION("what was not told again is gone then") {
+    CHECK_FALSE(tell("a", {blob(4)}, {}, true).fresh);
+    CHECK(holders(blob(1)).empty());
+    CHECK(holders(blob(2)) == Names{"a"});
+    CHECK(holders(blob(3)).empty());
+    CHECK(holders(blob(4)) == Names{"a"});
+    CHECK(table.usage().entries == 2);
+  }
+  SECTION("a remove counts for both") {
+    tell("a", {}, {blob(1), blob(2)});
+    CHECK(holders(blob(1)).empty());
+    CHECK(holders(blob(2)).empty());
+  }
+  SECTION("one that was never completed is followed by another") {
+    ++epoch;
+    tell("a", {blob(5)}, {}, true);
+    CHECK(holders(blob(2)).empty());
+    CHECK(holders(blob(5)) == Names{"a"});
+    CHECK(table.usage().entries == 1);
+  }
+}
+
+TEST_CASE_METHOD(TableTest, "A message that comes late changes nothing", "[p2p][directory]") {
+  tell("a", {blob(1)});
+  sequence = 0;
+  tell("a", {blob(2)});
+  CHECK(holders(blob(2)).empty());
+  epoch = 5;
+  tell("a", {blob(3)});
+  epoch = 4;
+  CHECK_FALSE(tell("a", {blob(4)}, {}, true).fresh);
+  CHECK(holders(blob(4)).empty());
+  CHECK(holders(blob(3)) == Names{"a"});
+}
+
+TEST_CASE_METHOD(TableTest, "A holder that restarts is reported, even with a clock that went back",
+                 "[p2p][directory]") {
+  std::vector<std::string> restarted;
+  table.on_restart([&](const std::string& holder, std::uint64_t its_boot) {
+    restarted.push_back(holder + " " + std::to_string(its_boot));
+  });
+  epoch = 100;
+  tell("a", {blob(1)});
+  CHECK(restarted.empty());
+  boot = 2;
+  epoch = 3;
+  sequence = 0;
+  CHECK(tell("a", {blob(2)}, {}, true).fresh);
+  CHECK(restarted == std::vector<std::string>{"a 2"});
+  CHECK(holders(blob(1)).empty());
+  CHECK(holders(blob(2)) == Names{"a"});
+}
+
+TEST_CASE_METHOD(TableTest, "A holder that is away is forgotten after the grace",
+                 "[p2p][directory]") {
+  live({"a", "b", "self"});
+  tell("a", {blob(1)});
+  tell("b", {blob(1)});
+  live({"a", "self"});
+  REQUIRE(next);
+  CHECK(*next <= now + seconds(60));
+  now += seconds(59);
+  live({"a", "self"});
+  CHECK(holders(blob(1)) == Names{"a", "b"});
+  SECTION("and stays when it comes back before") {
+    live({"a", "b", "self"});
+    now += seconds(100);
+    live({"a", "b", "self"});
+    CHECK(holders(blob(1)) == Names{"a", "b"});
+  }
+  SECTION("and must tell everything again when it comes back later") {
+    now += seconds(1);
+    live({"a", "self"});
+    CHECK(holders(blob(1)) == Names{"a"});
+    CHECK(table.usage().holders == 1);
+    live({"a", "b", "self"});
+    CHECK(tell("b", {blob(2)}).fresh);
+    CHECK(holders(blob(1)) == Names{"a"});
+  }
+}
+
+TEST_CASE_METHOD(TableTest,
+                 "Digests that became those of other nodes are forgotten after the grace",
+                 "[p2p][directory]") {
+  std::vector<std::string> ids = {"self"};
+  for (int i = 0; i < 9; ++i) ids.push_back("n" + std::to_string(i));
+  std::vector<Digest> all;
+  for (int i = 0; i < 900; ++i) all.push_back(blob(i));
+  live({"n0", "self"});
+  tell("n0", all);
+  live(ids);
+  const auto settle = [&] {
+    do live(ids);
+    while (next && *next <= now);
+  };
+  settle();
+  CHECK(table.usage().digests == 900);
+  now += seconds(60);
+  settle();
+  CHECK_FALSE(next);
+  const Rendezvous peers(ids);
+  std::size_t ours = 0;
+  for (const auto& digest : all) {
+    const auto top = peers.top(rendezvous_word(digest), 3);
+    const bool is_ours = std::any_of(top.begin(), top.end(),
+                                     [&](auto index) { return peers.ids()[index] == "self"; });
+    ours += is_ours ? 1 : 0;
+    CHECK(holders(digest).size() == (is_ours ? 1 : 0));
+  }
+  CHECK(table.usage().digests == ours);
+  CHECK(table.usage().entries == ours);
+  SECTION("unless this node is not in the set itself: then nobody knows what is its share") {
+    std::erase(ids, "self");
+    live(ids);
+    now += seconds(100);
+    settle();
+    CHECK(table.usage().digests == ours);
+  }
+}
+
+TEST_CASE_METHOD(TableTest, "A full table takes no more, says so, and has room again later",
+                 "[p2p][directory]") {
+  std::vector<Digest> many;
+  for (int i = 0; i < 1010; ++i) many.push_back(blob(i));
+  CHECK(tell("a", many).full);
+  CHECK(table.usage().entries == 1000);
+  CHECK(table.usage().refused == 10);
+  CHECK_FALSE(tell("a", {}, {blob(0)}).full);
+  CHECK_FALSE(tell("a", {blob(1005)}).full);
+  CHECK(holders(blob(1005)) == Names{"a"});
+  ++epoch;  // What is told again needs no further room.
+  CHECK_FALSE(tell("a", {blob(1), blob(2)}, {}, true).full);
+  CHECK(table.usage().entries == 2);
+}
+
+TEST_CASE_METHOD(TableTest, "Several threads tell and ask at once", "[p2p][directory]") {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this, i] {
+      Announce message;
+      message.holder = "n" + std::to_string(i);
+      for (int round = 0; round < 200; ++round) {
+        message.sequence = static_cast<std::uint64_t>(round + 1);
+        message.adds = {blob(round)};
+        message.removes = {blob(round - 50)};
+        static_cast<void>(table.apply(message, now));
+        static_cast<void>(table.lookup({blob(round), blob(round - 1)}));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(table.usage().entries == 200);
+  CHECK(table.usage().digests == 50);
+  CHECK(holders(blob(199)).size() == 4);
+}
+
+}  // namespace
+}  // namespace shoal
