@@ -18,7 +18,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kAnswerBytesMax = 256 << 10;
-constexpr std::size_t kVersionBytesMax = 64;
+constexpr std::size_t kEngineTextBytesMax = 64;
+constexpr std::size_t kHttpVersionBytes = std::string_view("HTTP/1.1").size();
 // HTTP/1.0: the body has no chunks, and ends with the connection.
 constexpr std::string_view kRequest = "GET /version HTTP/1.0\r\nHost: localhost\r\n\r\n";
 
@@ -79,7 +80,7 @@ std::uint64_t disk_bytes(const std::filesystem::path& folder) {
 std::string plain(std::string text) {
   const auto odd = [](char c) { return c < ' ' || c > '~'; };
   text.erase(std::remove_if(text.begin(), text.end(), odd), text.end());
-  if (text.size() > kVersionBytesMax) text.resize(kVersionBytesMax);
+  if (text.size() > kEngineTextBytesMax) text.resize(kEngineTextBytesMax);
   return text;
 }
 
@@ -102,7 +103,7 @@ std::optional<Engine> probe_engine(const std::filesystem::path& socket,
   const auto answer = connection.read_to_end(deadline);
   if (!answer) return std::nullopt;
   const auto body = answer->find("\r\n\r\n");
-  const bool good = answer->starts_with("HTTP/1.") && answer->find(" 200 ") < answer->find("\r\n");
+  const bool good = answer->starts_with("HTTP/1.") && answer->find(" 200 ") == kHttpVersionBytes;
   if (!good || body == answer->npos) return std::nullopt;
   return parse_engine_version(std::string_view(*answer).substr(body + 4));
 }
