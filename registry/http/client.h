@@ -23,7 +23,8 @@ struct HttpAnswer {
 struct HttpClientConfig {
   std::chrono::seconds progress_timeout{30};  // A wait without a byte for so long: timed_out.
   std::shared_ptr<TlsContext> tls;            // For https; null: the system's authorities.
-  std::string peer;  // The name that the server's certificate must carry; "": the URL's host.
+  std::string peer;  // The name that the server's certificate must carry; "": the URL's host, but
+                     // any where `tls` has a pin.
   /// A peer that vanished without a word ends a wait that has no other bound: TCP keepalive, and
   /// TCP_USER_TIMEOUT for what was sent (tcp(7)).
   std::chrono::seconds dead_after{15};

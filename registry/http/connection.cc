@@ -3,12 +3,17 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
+#include <vector>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "registry/http/listen_address.h"
+#include "registry/http/tls_stream.h"
 
 namespace shoal {
 namespace {
@@ -16,6 +21,7 @@ namespace {
 using boost::system::error_code;
 
 constexpr std::uint64_t kReportBytes = 1 << 20;  // Metrics of a long transfer move this often.
+constexpr std::size_t kTurnBytes = 256 << 10;    // Encrypted at once; then it is others' turn.
 
 /// Drops `count` bytes from the front of `buffers`, and buffers without bytes with them.
 std::span<asio::const_buffer> drop(std::span<asio::const_buffer> buffers, std::size_t count) {
@@ -30,6 +36,30 @@ std::span<asio::const_buffer> drop(std::span<asio::const_buffer> buffers, std::s
 }
 
 }  // namespace
+
+struct Connection::Tls {
+  std::unique_ptr<TlsStream> stream;
+  TlsStream::State state = TlsStream::State::ready;  // Of the last step.
+  bool broken = false;                               // Nothing can be written any more.
+  std::vector<char> record{};  // Short stretches, gathered so that they leave as one record.
+
+  /// The next bytes of `buffers` that can go into a record; the same ones if called again.
+  [[nodiscard]] std::string_view front(std::span<const asio::const_buffer> buffers);
+};
+
+std::string_view Connection::Tls::front(std::span<const asio::const_buffer> buffers) {
+  const auto& first = buffers.front();
+  if (first.size() >= TlsStream::kRecordBytes || buffers.size() == 1) {
+    return {static_cast<const char*>(first.data()), first.size()};
+  }
+  record.clear();
+  for (const auto& buffer : buffers) {
+    const auto* const data = static_cast<const char*>(buffer.data());
+    const auto bytes = std::min(buffer.size(), TlsStream::kRecordBytes - record.size());
+    record.insert(record.end(), data, data + bytes);
+  }
+  return {record.data(), record.size()};
+}
 
 Connection::Connection(asio::ip::tcp::socket socket, const LoopState& state, HttpMetrics& metrics)
     : socket_(std::move(socket)), state_(state), metrics_(metrics) {
@@ -46,6 +76,7 @@ Connection::~Connection() {
 }
 
 asio::awaitable<Connection::Received> Connection::read_some(std::span<char> buffer) {
+  if (tls_) co_return co_await read_some_tls(buffer);
   error_code error;
   const auto target = asio::buffer(buffer.data(), buffer.size());
   const std::size_t count =
@@ -61,6 +92,10 @@ asio::awaitable<Connection::Received> Connection::read_some(std::span<char> buff
 }
 
 bool Connection::try_write(std::span<asio::const_buffer> buffers) {
+  if (tls_) {
+    if (tls_->broken || !socket_.is_open()) return false;
+    return write_some_tls(buffers, std::numeric_limits<std::size_t>::max()).empty();
+  }
   error_code error;
   const std::size_t count = socket_.write_some(buffers, error);
   count_sent(count);
@@ -69,6 +104,7 @@ bool Connection::try_write(std::span<asio::const_buffer> buffers) {
 
 asio::awaitable<bool> Connection::write(std::span<asio::const_buffer> buffers,
                                         std::chrono::seconds progress_timeout) {
+  if (tls_) co_return co_await write_tls(buffers, progress_timeout);
   error_code error;
   buffers = drop(buffers, 0);
   writing_ = true;
@@ -82,6 +118,105 @@ asio::awaitable<bool> Connection::write(std::span<asio::const_buffer> buffers,
   writing_ = false;
   timed_out_ = false;
   expire_never();
+  co_return buffers.empty();
+}
+
+asio::awaitable<std::string> Connection::secure(std::shared_ptr<ssl_ctx_st> context) {
+  using State = TlsStream::State;
+  tls_ = std::make_unique<Tls>();
+  tls_->stream = TlsStream::accept(std::move(context), socket_.native_handle());
+  std::string failure;
+  for (;;) {
+    tls_->state = tls_->stream->handshake();
+    if (tls_->state == State::ready) break;
+    if (tls_->state != State::wants_input && tls_->state != State::wants_output) {
+      failure = tls_->stream->failure();
+      break;
+    }
+    const auto end = co_await wait_tls();
+    if (end == End::none) continue;
+    failure = end == End::timed_out ? "no handshake in time" : "the connection was closed";
+    break;
+  }
+  if (!failure.empty()) tls_.reset();
+  co_return failure;
+}
+
+std::string Connection::peer() const { return tls_ ? tls_->stream->peer() : std::string(); }
+
+asio::awaitable<Connection::End> Connection::wait_tls() {
+  const auto event = tls_->state == TlsStream::State::wants_output
+                         ? asio::ip::tcp::socket::wait_write
+                         : asio::ip::tcp::socket::wait_read;
+  error_code error;
+  co_await socket_.async_wait(event, asio::redirect_error(asio::use_awaitable, error));
+  const bool timed_out = std::exchange(timed_out_, false);
+  // It may have been closed after the socket became ready and before this was resumed.
+  if (!socket_.is_open()) co_return End::closed;
+  if (!error) {
+    if (timed_out) deadline_ = state_.tick() + patience_;  // In the last moment.
+    co_return End::none;
+  }
+  co_return error == asio::error::operation_aborted&& timed_out ? End::timed_out : End::closed;
+}
+
+asio::awaitable<Connection::Received> Connection::read_some_tls(std::span<char> buffer) {
+  using State = TlsStream::State;
+  for (;;) {
+    if (!socket_.is_open()) co_return Received{0, End::closed};
+    const auto step = tls_->stream->read(buffer);
+    tls_->state = step.state;
+    count_received(step.bytes);
+    if (step.state == State::ready) co_return Received{step.bytes, End::none};
+    if (step.state != State::wants_input && step.state != State::wants_output) {
+      co_return Received{0, End::closed};
+    }
+    const auto end = co_await wait_tls();
+    if (end != End::none) co_return Received{0, end};
+  }
+}
+
+std::span<asio::const_buffer> Connection::write_some_tls(std::span<asio::const_buffer> buffers,
+                                                         std::size_t bytes_max) {
+  std::size_t sent = 0;
+  tls_->state = TlsStream::State::ready;
+  buffers = drop(buffers, 0);
+  while (!buffers.empty() && sent < bytes_max) {
+    const auto step = tls_->stream->write(tls_->front(buffers));
+    tls_->state = step.state;
+    if (step.state != TlsStream::State::ready) break;
+    sent += step.bytes;
+    buffers = drop(buffers, step.bytes);
+  }
+  tls_->record = {};
+  count_sent(sent);
+  return buffers;
+}
+
+asio::awaitable<bool> Connection::write_tls(std::span<asio::const_buffer> buffers,
+                                            std::chrono::seconds progress_timeout) {
+  using State = TlsStream::State;
+  writing_ = true;
+  End end = tls_->broken ? End::closed : End::none;
+  while (end == End::none && !buffers.empty()) {
+    expire_after(progress_timeout);
+    if (socket_.is_open()) buffers = write_some_tls(buffers, kTurnBytes);
+    if (!socket_.is_open()) {
+      end = End::closed;
+    } else if (tls_->state == State::ready) {
+      // As the plain way does: whoever writes much lets the loop's other connections come between.
+      co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    } else if (tls_->state == State::wants_input || tls_->state == State::wants_output) {
+      end = co_await wait_tls();
+    } else {
+      end = End::closed;
+    }
+  }
+  writing_ = false;
+  timed_out_ = false;
+  expire_never();
+  // Part of a record may have left: nothing else can follow it.
+  tls_->broken = !buffers.empty();
   co_return buffers.empty();
 }
 
@@ -108,11 +243,14 @@ void Connection::check() {
 
 void Connection::shutdown_send() {
   error_code ignored;
+  if (tls_) tls_->stream->finish();
+  tls_.reset();
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
 }
 
 void Connection::close() {
   error_code ignored;
+  if (tls_ && socket_.is_open()) tls_->stream->finish();
   socket_.close(ignored);
 }
 

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -12,10 +14,12 @@
 #include "registry/http/message.h"
 #include "registry/http/metrics.h"
 
+struct ssl_ctx_st;
+
 namespace shoal {
 
-/// A client's socket with a deadline. There is no timer of its own: the loop's watchdog calls
-/// check() each second. Lives on its loop's thread; one read or write at a time.
+/// A client's socket, plain or TLS, with a deadline. There is no timer of its own: the loop's
+/// watchdog calls check() each second. Lives on its loop's thread; one read or write at a time.
 class Connection {
  public:
   /// `state` and `metrics` must outlive it.
@@ -31,6 +35,12 @@ class Connection {
     std::size_t bytes;
     End end;
   };
+
+  /// Speaks TLS from now on, once the handshake is done; `context` is TlsContext::current(). Empty
+  /// if it is, else why not, and then the connection is plain again: for what the peer still sends.
+  [[nodiscard]] asio::awaitable<std::string> secure(std::shared_ptr<ssl_ctx_st> context);
+  /// The common name of the client's certificate; empty without one.
+  [[nodiscard]] std::string peer() const;
 
   /// The next bytes, as many as are there.
   [[nodiscard]] asio::awaitable<Received> read_some(std::span<char> buffer);
@@ -49,7 +59,8 @@ class Connection {
   /// Enforces the deadline; once a second.
   void check();
 
-  /// Says that nothing will follow, but still reads.
+  /// Says that nothing will follow. What is still read is only to be dropped: of TLS, it is not
+  /// decrypted any more.
   void shutdown_send();
   void close();
   /// Closes so that the peer sees a broken connection and not an end.
@@ -61,6 +72,16 @@ class Connection {
   [[nodiscard]] std::uint64_t take_sent();
 
  private:
+  struct Tls;
+
+  [[nodiscard]] asio::awaitable<Received> read_some_tls(std::span<char> buffer);
+  [[nodiscard]] asio::awaitable<bool> write_tls(std::span<asio::const_buffer> buffers,
+                                                std::chrono::seconds progress_timeout);
+  /// What is left of `buffers` after what the socket takes at once, or `bytes_max` and a record.
+  [[nodiscard]] std::span<asio::const_buffer> write_some_tls(std::span<asio::const_buffer> buffers,
+                                                             std::size_t bytes_max);
+  /// Until the socket is ready for what TLS wants.
+  [[nodiscard]] asio::awaitable<End> wait_tls();
   void count_received(std::size_t bytes);
   void count_sent(std::size_t bytes);
   void report();
@@ -78,6 +99,7 @@ class Connection {
   std::uint64_t received_ = 0;  // Not yet in the metrics.
   std::uint64_t sent_ = 0;
   std::uint64_t sent_total_ = 0;
+  std::unique_ptr<Tls> tls_;  // Null: plain.
 };
 
 }  // namespace shoal

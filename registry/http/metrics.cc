@@ -1,7 +1,9 @@
 #include "registry/http/metrics.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -27,14 +29,17 @@ const char* label(Method method) {
   return "other";
 }
 
-prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(Labels{});
+prometheus::Counter& counter(prometheus::Registry& registry, const std::string& server,
+                             const char* name, const char* help) {
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  return family.Add(Labels{{"server", server}});
 }
 
 }  // namespace
 
-HttpMetrics::HttpMetrics(prometheus::Registry& registry)
-    : requests_(prometheus::BuildCounter()
+HttpMetrics::HttpMetrics(prometheus::Registry& registry, std::string server)
+    : server_(std::move(server)),
+      requests_(prometheus::BuildCounter()
                     .Name("shoal_http_requests_total")
                     .Help("Requests answered, by method and status class.")
                     .Register(registry)),
@@ -42,22 +47,25 @@ HttpMetrics::HttpMetrics(prometheus::Registry& registry)
                    .Name("shoal_http_request_seconds")
                    .Help("From a request's header to the last byte of its response.")
                    .Register(registry)
-                   .Add(Labels{},
+                   .Add(Labels{{"server", server_}},
                         prometheus::Histogram::BucketBoundaries{0.001, 0.01, 0.1, 1, 10, 100})),
       connections_(prometheus::BuildGauge()
                        .Name("shoal_http_connections")
                        .Help("Connections that are open now.")
                        .Register(registry)
-                       .Add(Labels{})),
-      received_(counter(registry, "shoal_http_received_bytes_total", "Bytes read from clients.")),
-      sent_(counter(registry, "shoal_http_sent_bytes_total", "Bytes written to clients.")) {}
+                       .Add(Labels{{"server", server_}})),
+      received_(counter(registry, server_, "shoal_http_received_bytes_total",
+                        "Bytes read from clients.")),
+      sent_(
+          counter(registry, server_, "shoal_http_sent_bytes_total", "Bytes written to clients.")) {}
 
 prometheus::Counter& HttpMetrics::requests(Method method, int status) {
   const auto status_class = static_cast<std::size_t>(std::clamp(status / 100, 1, 5));
   auto& known = requests_by_label_[static_cast<std::size_t>(method) * kClasses + status_class];
   auto* found = known.load(std::memory_order_acquire);
   if (found == nullptr) {
-    const Labels labels = {{"method", label(method)},
+    const Labels labels = {{"server", server_},
+                           {"method", label(method)},
                            {"status", std::to_string(status_class) + "xx"}};
     found = &requests_.Add(labels);  // The same labels give the same counter.
     known.store(found, std::memory_order_release);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "registry/http/message.h"
 
@@ -18,11 +19,11 @@ class Family;
 
 namespace shoal {
 
-/// The server's counters. Each is looked up by its labels once, and is a pointer from then on.
-/// Thread-safe; `registry` must outlive it.
+/// A server's counters, under its name as the label `server`. Each is looked up by its labels once,
+/// and is a pointer from then on. Thread-safe; `registry` must outlive it.
 class HttpMetrics {
  public:
-  explicit HttpMetrics(prometheus::Registry& registry);
+  HttpMetrics(prometheus::Registry& registry, std::string server);
 
   /// `status` is of three digits.
   void request_served(Method method, int status, double seconds);
@@ -37,6 +38,7 @@ class HttpMetrics {
 
   prometheus::Counter& requests(Method method, int status);
 
+  const std::string server_;
   prometheus::Family<prometheus::Counter>& requests_;
   // Made when first needed, so that only what happened is listed.
   std::array<std::atomic<prometheus::Counter*>, kMethods * kClasses> requests_by_label_{};

@@ -20,14 +20,12 @@ std::string_view view(beast::string_view text) { return {text.data(), text.size(
 
 class Parser final : public http::basic_parser<false> {
  public:
-  Parser(bool headers_only, int& status, Headers& headers, ResponseParser::Sink& sink)
-      : status_(status), headers_(headers), sink_(sink) {
+  Parser(bool headers_only, int& status, Headers& headers, std::string& body)
+      : status_(status), headers_(headers), body_(body) {
     body_limit((std::numeric_limits<std::uint64_t>::max)());
     header_limit(kHeaderBytesMax);
     skip(headers_only);
   }
-
-  bool stopped = false;
 
  private:
   void on_response_impl(int code, beast::string_view, int, error_code&) override {
@@ -40,11 +38,8 @@ class Parser final : public http::basic_parser<false> {
     if (!is_header_done()) headers_.add(view(name), view(value));
   }
 
-  std::size_t on_body_impl(beast::string_view body, error_code& error) override {
-    if (!sink_(view(body))) {
-      stopped = true;
-      error = http::error::end_of_stream;
-    }
+  std::size_t on_body_impl(beast::string_view body, error_code&) override {
+    body_.append(body.data(), body.size());
     return body.size();
   }
 
@@ -62,7 +57,7 @@ class Parser final : public http::basic_parser<false> {
 
   int& status_;
   Headers& headers_;
-  ResponseParser::Sink& sink_;
+  std::string& body_;
 };
 
 }  // namespace
@@ -71,15 +66,16 @@ struct ResponseParser::Impl {
   bool headers_only;
   int& status;
   Headers& headers;
-  Sink sink;
+  std::string& body;
   std::optional<Parser> parser{};
   bool wants_more = false;
+  bool head_told = false;
 
-  void begin() { parser.emplace(headers_only, status, headers, sink); }
+  void begin() { parser.emplace(headers_only, status, headers, body); }
 };
 
-ResponseParser::ResponseParser(bool headers_only, int& status, Headers& headers, Sink sink)
-    : impl_(std::make_unique<Impl>(Impl{headers_only, status, headers, std::move(sink)})) {
+ResponseParser::ResponseParser(bool headers_only, int& status, Headers& headers, std::string& body)
+    : impl_(std::make_unique<Impl>(Impl{headers_only, status, headers, body})) {
   impl_->begin();
 }
 
@@ -97,21 +93,24 @@ ResponseParser::Step ResponseParser::parse(std::string_view data, std::size_t& u
     used += parser.put(asio::const_buffer(rest.data(), rest.size()), error);
     impl_->wants_more = error == http::error::need_more;
     if (impl_->wants_more) return Step::more;
-    if (parser.stopped) return Step::stopped;
     if (error) return Step::broken;
-    if (!parser.is_done()) continue;
+    if (!parser.is_done()) {
+      if (parser.is_header_done() && !std::exchange(impl_->head_told, true)) return Step::head;
+      continue;
+    }
     if (impl_->status / 100 != 1) return Step::done;
     impl_->begin();
   }
   return Step::more;
 }
 
-ResponseParser::Step ResponseParser::parse_end() {
-  if (!impl_->parser->got_some() || !impl_->parser->is_header_done()) return Step::broken;
-  error_code error;
-  impl_->parser->put_eof(error);
-  return error ? Step::broken : Step::done;
+std::optional<std::uint64_t> ResponseParser::body_length() const {
+  const auto length = impl_->parser->content_length();
+  if (!length || impl_->parser->chunked()) return std::nullopt;
+  return *length;
 }
+
+bool ResponseParser::chunked() const { return impl_->parser->chunked(); }
 
 bool ResponseParser::keep_alive() const { return impl_->parser->keep_alive(); }
 

@@ -9,7 +9,9 @@ namespace shoal {
 /// What the loops of a server share.
 struct ServerState {
   ServerState(HttpServerConfig its_config, Handler its_handler, prometheus::Registry& registry)
-      : config(std::move(its_config)), handler(std::move(its_handler)), metrics(registry) {}
+      : config(std::move(its_config)),
+        handler(std::move(its_handler)),
+        metrics(registry, config.name) {}
 
   const HttpServerConfig config;
   const Handler handler;  // Called on all loops.

@@ -68,6 +68,10 @@ Session::Session(asio::ip::tcp::socket socket, LoopState& loop, ServerState& ser
 
 asio::awaitable<void> Session::run() {
   request_.executor = co_await asio::this_coro::executor;
+  if (server_.config.tls) {
+    const bool secured = co_await secure();
+    if (!secured) co_return co_await linger();
+  }
   while (!loop_.stopping()) {
     const Head head = co_await receive_head();
     if (head == Head::gone) co_return connection_.close();
@@ -99,6 +103,22 @@ asio::awaitable<void> Session::run() {
 
 void Session::wind_up() {
   if (closable_) connection_.close();
+}
+
+asio::awaitable<bool> Session::secure() {
+  connection_.expire_after(server_.config.idle_timeout);
+  const auto failure = co_await connection_.secure(server_.config.tls->current());
+  connection_.expire_never();
+  if (!failure.empty()) {
+    spdlog::debug("connection without TLS refused server={} remote={} error={}",
+                  server_.config.name, request_.remote, failure);
+    // The client should hear the alert that says why, which a reset would take from it.
+    connection_.shutdown_send();
+    co_return false;
+  }
+  request_.encrypted = true;
+  request_.peer = connection_.peer();
+  co_return true;
 }
 
 asio::awaitable<Session::Head> Session::receive_head() {
@@ -272,7 +292,10 @@ asio::awaitable<void> Session::hang_up() {
   const bool silent = body_.failure() && body_.failure()->code != Errc::bad_request;
   connection_.shutdown_send();
   if (heard_out || silent) co_return connection_.close();
+  co_await linger();
+}
 
+asio::awaitable<void> Session::linger() {
   closable_ = true;
   connection_.expire_after(kLingerTime);
   std::vector<char> scratch(kLingerReadBytes);

@@ -40,6 +40,7 @@ class Session {
   };
   using Time = std::chrono::steady_clock::time_point;
 
+  [[nodiscard]] asio::awaitable<bool> secure();
   [[nodiscard]] asio::awaitable<Head> receive_head();
   [[nodiscard]] asio::awaitable<Response> answer();
   [[nodiscard]] asio::awaitable<bool> send(Response& response);
@@ -47,6 +48,7 @@ class Session {
   [[nodiscard]] asio::awaitable<bool> send_text(Response& response);
   [[nodiscard]] asio::awaitable<bool> flush();
   [[nodiscard]] asio::awaitable<void> hang_up();
+  [[nodiscard]] asio::awaitable<void> linger();
 
   void write_head(const Response& response, std::optional<std::uint64_t> length, bool chunked);
   [[nodiscard]] bool may_go_on(const Response& response) const;

@@ -35,7 +35,10 @@ class TlsContext {
   /// nothing changed.
   [[nodiscard]] Result<void> replace(const TlsConfig& config);
 
-  /// OpenSSL's own object, of now; for registry/http.
+  /// Whether servers are known by a pinned certificate, and not by their names.
+  [[nodiscard]] bool pinned() const;
+
+  /// OpenSSL's own object, of now; for registry/http. To be kept as long as what is made of it.
   [[nodiscard]] std::shared_ptr<ssl_ctx_st> current() const;
 
  private:

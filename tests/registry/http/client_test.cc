@@ -208,9 +208,9 @@ TEST_CASE("An answer to a body that is not wanted is still heard", "[http]") {
 }
 
 TEST_CASE("What is not the address of a node is refused", "[http]") {
-  const auto* const url =
-      GENERATE("", "127.0.0.1:5000", "https://127.0.0.1:5000", "http://", "http://host:port",
-               "http://host:", "http://host:70000", "http://host/path", "http://:5000");
+  const auto* const url = GENERATE(
+      "", "127.0.0.1:5000", "ftp://127.0.0.1:5000", "https://", "http://", "http://host:port",
+      "http://host:", "http://host:70000", "http://host/path", "http://:5000");
   CAPTURE(url);
   const auto client = HttpClient::to(url, kTimeout);
   REQUIRE_FALSE(client.has_value());

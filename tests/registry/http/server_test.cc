@@ -376,13 +376,13 @@ TEST_CASE("What happened is counted", "[http]") {
   const auto text = prometheus::TextSerializer().Serialize(server.metrics().Collect());
   const auto has = [&](const std::string& line) { return text.find(line) != std::string::npos; };
   CAPTURE(text);
-  CHECK(has("shoal_http_requests_total{method=\"GET\",status=\"2xx\"} 2"));
-  CHECK(has("shoal_http_requests_total{method=\"other\",status=\"2xx\"} 1"));
-  CHECK(has("shoal_http_requests_total{method=\"other\",status=\"4xx\"} 1"));
-  CHECK(has("shoal_http_request_seconds_count 4"));
-  CHECK(has("shoal_http_connections 0"));
-  CHECK(has("shoal_http_received_bytes_total 97"));
-  CHECK_FALSE(has("shoal_http_sent_bytes_total 0"));
+  CHECK(has("shoal_http_requests_total{method=\"GET\",server=\"registry\",status=\"2xx\"} 2"));
+  CHECK(has("shoal_http_requests_total{method=\"other\",server=\"registry\",status=\"2xx\"} 1"));
+  CHECK(has("shoal_http_requests_total{method=\"other\",server=\"registry\",status=\"4xx\"} 1"));
+  CHECK(has("shoal_http_request_seconds_count{server=\"registry\"} 4"));
+  CHECK(has("shoal_http_connections{server=\"registry\"} 0"));
+  CHECK(has("shoal_http_received_bytes_total{server=\"registry\"} 97"));
+  CHECK_FALSE(has("shoal_http_sent_bytes_total{server=\"registry\"} 0"));
 }
 
 TEST_CASE("A handler sees who asks", "[http]") {
