@@ -168,7 +168,7 @@ TEST_CASE("A watch whose sink sleeps through the history lists again",
   watched.expect(entries);
   CHECK(watched.relists() == 2);
   commit(fixture.state(), {put("later", "x")});
-  entries["later"] = "x";
+  entries.emplace("later", "x");
   watched.expect(entries);
   CHECK(watched.relists() == 2);
 }
@@ -264,7 +264,7 @@ TEST_CASE_METHOD(EmbeddedFixture, "A transaction that its decision refuses write
       embedded().transact([](const EmbeddedStore::View& newest) -> Result<std::vector<StateWrite>> {
         const auto entry = newest.get("a");
         if (!entry) return tl::unexpected(entry.error());
-        return std::vector<StateWrite>{put("b", (*entry)->entry.value + "+")};
+        return std::vector<StateWrite>{put("b", fmt::format("{}+", (*entry)->entry.value))};
       }) == before + 1);
   CHECK(state().get("b")->value().value == "1+");
 }
