@@ -44,7 +44,6 @@ seconds lease_ttl(std::size_t members, seconds ttl_min) {
 struct Membership::Impl {
   Impl(State& state_in, Member self_in, MembershipConfig config_in)
       : state(state_in), config(config_in), id(self_in.id), self(std::move(self_in)) {
-    peers = roster.peers(self);
     boot = fmt::format("{:016x}", (std::uint64_t{random()} << 32) | random());
   }
 
@@ -60,7 +59,7 @@ struct Membership::Impl {
   }
   void report(const Result<void>& result);
   void apply(const StateEvent& event);
-  [[nodiscard]] bool refresh_peers();
+  [[nodiscard]] std::shared_ptr<const PeerSet> current_peers();
   [[nodiscard]] milliseconds beat_delay();
 
   State& state;
@@ -78,7 +77,7 @@ struct Membership::Impl {
   mutable std::condition_variable changed;
   Member self;
   Roster roster;
-  std::shared_ptr<const PeerSet> peers;
+  std::shared_ptr<const PeerSet> peers;  // Null: not put together yet.
   LeaseId lease = 0;
   bool enroll_wanted = true;
   bool listed = false;   // The watch has shown both records of this node.
@@ -91,26 +90,25 @@ struct Membership::Impl {
   std::thread thread;
 };
 
-/// Under the mutex; whether the set changed.
-bool Membership::Impl::refresh_peers() {
-  auto fresh = removed ? Roster().peers(self) : roster.peers(self);
-  if (fresh->peers == peers->peers) return false;
-  peers = std::move(fresh);
-  return true;
+/// Under the mutex. Made when somebody asks: when a thousand nodes start at once, each hears of a
+/// thousand changes.
+std::shared_ptr<const PeerSet> Membership::Impl::current_peers() {
+  if (!peers) peers = removed ? Roster().peers(self) : roster.peers(self);
+  return peers;
 }
 
 void Membership::Impl::apply(const StateEvent& event) {
   bool differs = false;
   {
     const std::lock_guard lock(mutex);
-    roster.apply(event);
+    differs = roster.apply(event);
     // Somebody erased what is ours, or the state is another one now. What this watch has not heard
     // of yet looks the same: then it is written once more, which does no harm.
     const bool missing = !roster.is_live(id) || roster.members().count(id) == 0;
     if (missing && listed) enroll_wanted = true;
     listed = !missing;
     removed = removed || roster.is_removed(id);
-    differs = refresh_peers();
+    if (differs) peers = nullptr;
   }
   changed.notify_all();
   if (differs) subscribers.notify();
@@ -245,15 +243,14 @@ void Membership::Impl::leave() {
       "it, delete its identity, and join with a new token",
       id);
   LeaseId held = 0;
-  bool differs = false;
   {
     const std::lock_guard lock(mutex);
     held = std::exchange(lease, 0);
-    differs = refresh_peers();
+    peers = nullptr;
   }
   watch.reset();
   if (held != 0) (void)state.revoke(held);
-  if (differs) subscribers.notify();
+  subscribers.notify();
 }
 
 /// Logs when it begins to fail and when it is well again, and not each beat.
@@ -305,7 +302,7 @@ void Membership::stop() {
 
 std::shared_ptr<const PeerSet> Membership::now() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->peers;
+  return impl_->current_peers();
 }
 
 std::shared_ptr<void> Membership::subscribe(std::function<void()> changed) {
@@ -369,6 +366,7 @@ void Membership::describe(Member self) {
     const std::lock_guard lock(impl_->mutex);
     self.id = impl_->id;
     impl_->self = std::move(self);
+    impl_->peers = nullptr;
     impl_->enroll_wanted = true;
   }
   impl_->changed.notify_all();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -19,44 +20,62 @@ std::optional<std::string> id_below(std::string_view prefix, std::string_view ke
 
 }  // namespace
 
-void Roster::apply(const StateEvent& event) {
+bool Roster::apply(const StateEvent& event) {
   if (const auto* const relisted = std::get_if<StateRelisted>(&event)) {
-    *this = Roster();
+    const Roster before = std::exchange(*this, Roster());
     known_ = true;
     for (const auto& entry : relisted->entries) set(entry);
-    return;
+    return before.peers({})->peers != peers({})->peers;
   }
+  bool changed = false;
   for (const auto& change : std::get<StateChanged>(event).changes) {
-    if (change.erased) {
-      erase(change.entry.key);
-    } else {
-      set(change.entry);
-    }
+    const bool differs = change.erased ? erase(change.entry.key) : set(change.entry);
+    changed = changed || differs;
   }
+  return changed;
 }
 
-void Roster::set(const StateEntry& entry) {
-  if (const auto id = id_below(state_keys::kLive, entry.key)) live_.insert(*id);
-  if (const auto id = id_below(state_keys::kRemoved, entry.key)) removed_.insert(*id);
+bool Roster::set(const StateEntry& entry) {
+  if (const auto id = id_below(state_keys::kNodes, entry.key)) return set_member(*id, entry.value);
+  if (const auto id = id_below(state_keys::kLive, entry.key)) {
+    return live_.insert(*id).second && counts(*id);
+  }
+  if (const auto id = id_below(state_keys::kRemoved, entry.key)) {
+    const bool counted = counts(*id);
+    return removed_.insert(*id).second && counted;
+  }
   if (const auto id = id_below(state_keys::kDrain, entry.key)) drained_.insert(*id);
-  const auto id = id_below(state_keys::kNodes, entry.key);
-  if (!id) return;
-  auto member = parse_member(entry.value);
-  if (!member) {
-    // The node stays a member as it was known, if it was: a damaged record locks nobody out.
-    spdlog::warn("member record not understood node={} error=\"{}\"", *id, member.error().message);
-    members_[*id].id = *id;
-    return;
-  }
-  member->id = *id;
-  members_[*id] = *std::move(member);
+  return false;
 }
 
-void Roster::erase(const std::string& key) {
-  if (const auto id = id_below(state_keys::kNodes, key)) members_.erase(*id);
-  if (const auto id = id_below(state_keys::kLive, key)) live_.erase(*id);
+bool Roster::set_member(const std::string& id, const std::string& value) {
+  auto parsed = parse_member(value);
+  const auto [place, fresh] = members_.try_emplace(id);
+  Member& known = place->second;
+  known.id = id;
+  if (!parsed) {
+    // The node stays a member as it was known, if it was: a damaged record locks nobody out.
+    spdlog::warn("member record not understood node={} error=\"{}\"", id, parsed.error().message);
+    return fresh && counts(id);
+  }
+  parsed->id = id;
+  const bool differs = fresh || to_peer(known) != to_peer(*parsed);
+  known = *std::move(parsed);
+  return differs && counts(id);
+}
+
+bool Roster::erase(const std::string& key) {
+  if (const auto id = id_below(state_keys::kNodes, key)) {
+    const bool counted = counts(*id);
+    return members_.erase(*id) > 0 && counted;
+  }
+  if (const auto id = id_below(state_keys::kLive, key)) {
+    const bool counted = counts(*id);
+    return live_.erase(*id) > 0 && counted;
+  }
   if (const auto id = id_below(state_keys::kRemoved, key)) removed_.erase(*id);
   if (const auto id = id_below(state_keys::kDrain, key)) drained_.erase(*id);
+  return false;
 }
 
 bool Roster::is_member(const std::string& id) const {

@@ -14,7 +14,8 @@ namespace shoal {
 /// What the state says below `members/`, put together from the events of a watch. Not thread-safe.
 class Roster {
  public:
-  void apply(const StateEvent& event);
+  /// Whether the live members, or what peers() says of them, changed.
+  bool apply(const StateEvent& event);
 
   /// Whether there was a first list.
   [[nodiscard]] bool known() const { return known_; }
@@ -28,8 +29,10 @@ class Roster {
   [[nodiscard]] std::shared_ptr<const PeerSet> peers(const Member& self) const;
 
  private:
-  void set(const StateEntry& entry);
-  void erase(const std::string& key);
+  bool set(const StateEntry& entry);
+  bool erase(const std::string& key);
+  bool set_member(const std::string& id, const std::string& value);
+  [[nodiscard]] bool counts(const std::string& id) const { return is_live(id) && is_member(id); }
 
   bool known_ = false;
   std::map<std::string, Member> members_;
