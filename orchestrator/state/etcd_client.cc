@@ -13,7 +13,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kIdleMax = 8;  // Connections kept for each endpoint.
+constexpr std::size_t kIdleMax = 8;                  // Connections kept for each endpoint.
+constexpr std::uint64_t kAnswerBytesMax = 16 << 20;  // Lists of more come in smaller pages.
 constexpr std::chrono::seconds kAttemptMin{1};
 constexpr std::chrono::milliseconds kLookAgain{100};  // Another call may find a server meanwhile.
 
@@ -152,7 +153,7 @@ EtcdClient::Attempt EtcdClient::exchange(HttpClient& connection, std::string_vie
   {
     const EtcdCancel::Guard cancelling(cancel, connection);
     const EtcdDeadlines::Guard limit(deadlines_, connection, deadline);
-    answer = connection.send("POST", fmt::format("/v3/{}", path), headers, body);
+    answer = connection.send("POST", fmt::format("/v3/{}", path), headers, body, kAnswerBytesMax);
     late = limit.fired();
   }
   Attempt attempt;
@@ -236,7 +237,10 @@ Result<std::size_t> EtcdClient::choose(Time deadline, EtcdCancel* cancel) {
     const auto choice = endpoints_.choose();
     const auto now = steady_clock::now();
     if (choice.not_before <= now && now < deadline) return choice.index;
-    if (choice.not_before >= deadline || now >= deadline) {
+    // Whoever asks has other means, and should not wait each time.
+    const bool long_away = choice.away_since != Time::max() &&
+                           now > choice.away_since + config_.timeout && cancel == nullptr;
+    if (choice.not_before >= deadline || now >= deadline || long_away) {
       const std::lock_guard lock(mutex_);
       return tl::unexpected(last_error_);
     }

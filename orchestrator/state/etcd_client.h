@@ -37,10 +37,11 @@ class EtcdClient {
   /// `unless_sent`: another attempt is made only when the server cannot have begun.
   enum class Repeat { always, unless_sent };
 
-  /// The body of a 200 to `POST /v3/<path>`, at the latest at `deadline`. While servers are away it
-  /// goes on trying until then, but gives up at once when none is due to be asked by then. Fails
-  /// with the errors of State; also with lease_lost (a lease that is not there) and
-  /// events_compacted (a revision that is not there).
+  /// The body of a 200 to `POST /v3/<path>`, at the latest at `deadline`. When servers fail it goes
+  /// on trying until then; but once all have been away for longer than a call's timeout, it fails
+  /// at once where none is due to be asked, unless it can be cancelled. Fails with the errors of
+  /// State; also with lease_lost (a lease that is not there) and events_compacted (a revision that
+  /// is not there).
   [[nodiscard]] tl::expected<std::string, EtcdFailure> call(std::string_view path,
                                                             const std::string& body, Repeat repeat,
                                                             Time deadline,

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::seconds kPauseMin{1};
 constexpr std::chrono::seconds kPauseMax{30};
+constexpr std::chrono::seconds kPauseOfAllMax{5};
 
 }  // namespace
 
@@ -20,12 +21,19 @@ EtcdEndpoints::EtcdEndpoints(std::vector<std::string> urls, std::uint64_t seed) 
 EtcdEndpoints::Choice EtcdEndpoints::choose() const {
   const std::lock_guard lock(mutex_);
   std::size_t best = current_;
-  for (std::size_t step = 1; step < endpoints_.size(); ++step) {
+  auto away_since = Time::min();
+  for (std::size_t step = 0; step < endpoints_.size(); ++step) {
     const auto index = (current_ + step) % endpoints_.size();
-    if (endpoints_[index].not_before < endpoints_[best].not_before) best = index;
+    const auto& endpoint = endpoints_[index];
+    if (endpoint.not_before < endpoints_[best].not_before) best = index;
+    away_since = std::max(away_since, endpoint.failures > 0 ? endpoint.failing_since : Time::max());
   }
   // The current one, if it never failed since it last worked, has the earliest time there is.
-  return {best, endpoints_[best].not_before};
+  Choice choice{best, endpoints_[best].not_before, away_since};
+  if (away_since != Time::max()) {
+    choice.not_before = std::min(choice.not_before, endpoints_[best].failed_at + kPauseOfAllMax);
+  }
+  return choice;
 }
 
 void EtcdEndpoints::worked(std::size_t index) {
@@ -41,6 +49,7 @@ void EtcdEndpoints::failed(std::size_t index, Time began, Time now) {
   auto& endpoint = endpoints_[index];
   if (endpoint.failures > 0 && began < endpoint.failed_at) return;
   const auto pause = kPauseMin * (1 << std::min(endpoint.failures, 5U));
+  if (endpoint.failures == 0) endpoint.failing_since = began;
   ++endpoint.failures;
   endpoint.failed_at = now;
   endpoint.not_before = now + std::min<std::chrono::seconds>(pause, kPauseMax);

@@ -10,7 +10,8 @@
 namespace shoal {
 
 /// Which of several servers to ask: one that works for as long as it works, another when it fails,
-/// and one that failed again only after a pause of 1 s that doubles up to 30 s. Thread-safe.
+/// and one that failed again only after a pause of 1 s that doubles up to 30 s; up to 5 s when no
+/// other is left, so that leases do not end before somebody finds that all is well. Thread-safe.
 class EtcdEndpoints {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -21,6 +22,7 @@ class EtcdEndpoints {
   struct Choice {
     std::size_t index;
     Time not_before;  // When it may be asked; in the past where one is free.
+    Time away_since;  // When the last of all failed for the first time; Time::max(): one works.
   };
   [[nodiscard]] Choice choose() const;
   [[nodiscard]] const std::string& url(std::size_t index) const { return endpoints_[index].url; }
@@ -34,6 +36,7 @@ class EtcdEndpoints {
   struct Endpoint {
     std::string url;
     unsigned failures = 0;  // In a row.
+    Time failing_since{};
     Time failed_at{};
     Time not_before{};
   };

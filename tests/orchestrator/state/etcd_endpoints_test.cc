@@ -1,5 +1,6 @@
 #include "orchestrator/state/etcd_endpoints.h"
 
+#include <algorithm>
 #include <set>
 
 #include <catch2/catch.hpp>
@@ -31,17 +32,40 @@ TEST_CASE("An endpoint that works is kept, and one that fails is left for anothe
 
 TEST_CASE("The pause of an endpoint that goes on failing doubles up to 30 s and ends with success",
           "[orchestrator][state][etcd]") {
-  EtcdEndpoints endpoints({"a"}, 1);
+  EtcdEndpoints endpoints({"a", "b"}, 1);
+  const auto failing = endpoints.choose().index;
+  const auto other = 1 - failing;
   auto now = kNow;
   for (const int pause : {1, 2, 4, 8, 16, 30, 30}) {
+    endpoints.failed(failing, now, now);
+    endpoints.worked(other);
+    // Only a failure of the other one shows when the first is due.
+    endpoints.failed(other, now + seconds(pause), now + seconds(pause));
+    endpoints.failed(other, now + seconds(pause), now + seconds(pause));
+    CHECK(endpoints.choose().index == failing);
+    CHECK(endpoints.choose().not_before - now == seconds(std::min(pause, 5)));
+    endpoints.worked(other);
+    now += seconds(pause);
+  }
+  endpoints.worked(failing);
+  CHECK(endpoints.choose().not_before <= kNow);
+  endpoints.failed(failing, now, now);
+  endpoints.failed(other, now, now + milliseconds(1));
+  CHECK(endpoints.choose().not_before - now == seconds(1));
+}
+
+TEST_CASE("When none works, one is due every 5 s at the latest", "[orchestrator][state][etcd]") {
+  EtcdEndpoints endpoints({"a"}, 1);
+  CHECK(endpoints.choose().away_since == EtcdEndpoints::Time::max());
+  auto now = kNow;
+  for (const int pause : {1, 2, 4, 5, 5}) {
     endpoints.failed(0, now, now);
     CHECK(endpoints.choose().not_before - now == seconds(pause));
+    CHECK(endpoints.choose().away_since == kNow);
     now = endpoints.choose().not_before;
   }
   endpoints.worked(0);
-  CHECK(endpoints.choose().not_before <= kNow);
-  endpoints.failed(0, now, now);
-  CHECK(endpoints.choose().not_before - now == seconds(1));
+  CHECK(endpoints.choose().away_since == EtcdEndpoints::Time::max());
 }
 
 TEST_CASE("Attempts that ran at once and failed count as one", "[orchestrator][state][etcd]") {
