@@ -47,7 +47,8 @@ TEST_CASE("The end of a prefix is the first key behind it", "[orchestrator][stat
 
 TEST_CASE("Numbers of 64 bits are read as numbers and as strings", "[orchestrator][state]") {
   const auto json = nlohmann::json::parse(
-      R"({"a":5,"b":"18446744073709551615","c":null,"d":-1,"e":"-1","f":1.5,"g":"","h":"5 ","i":[]})");
+      R"({"a":5,"b":"18446744073709551615","c":null,"d":-1,"e":"-1","f":1.5,"g":"","h":"5 ",)"
+      R"("i":[]})");
   CHECK(json_uint64(json, "a") == 5);
   CHECK(json_uint64(json, "b") == std::numeric_limits<std::uint64_t>::max());
   CHECK(json_uint64(json, "c") == 0);

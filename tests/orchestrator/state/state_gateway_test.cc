@@ -92,10 +92,10 @@ TEST_CASE_METHOD(Gateway, "Keys are put, ranged over and erased in etcd's words"
   // a = YQ==, b = Yg==, c = Yw==, 1 = MQ==, 2 = Mg==
   CHECK(granted("kv/range", R"({"key":"YQ=="})") == only_header(1));
   CHECK(granted("kv/put", R"({"key":"YQ==","value":"MQ=="})") == only_header(2));
-  CHECK(
-      granted("kv/put", R"({"key":"YQ==","value":"Mg==","prev_kv":true})") ==
-      '{' + header(3) +
-          R"(,"prev_kv":{"key":"YQ==","create_revision":"2","mod_revision":"2","version":"1","value":"MQ=="}})");
+  CHECK(granted("kv/put", R"({"key":"YQ==","value":"Mg==","prev_kv":true})") ==
+        '{' + header(3) +
+            R"(,"prev_kv":{"key":"YQ==","create_revision":"2","mod_revision":"2","version":"1",)"
+            R"("value":"MQ=="}})");
   CHECK(granted("kv/put", R"({"key":"Yg=="})") == only_header(4));
   const std::string a =
       R"({"key":"YQ==","create_revision":"2","mod_revision":"3","version":"2","value":"Mg=="})";
@@ -109,10 +109,10 @@ TEST_CASE_METHOD(Gateway, "Keys are put, ranged over and erased in etcd's words"
         '{' + header(4) + ",\"kvs\":[" + a + "],\"more\":true}");
   CHECK(granted("kv/range", R"({"key":"YQ==","range_end":"Yw==","count_only":true})") ==
         '{' + header(4) + ",\"count\":\"2\"}");
-  CHECK(
-      granted("kv/range", R"({"key":"YQ==","keys_only":true,"sort_order":"ASCEND"})") ==
-      '{' + header(4) +
-          R"(,"kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"3","version":"2"}],"count":"1"})");
+  CHECK(granted("kv/range", R"({"key":"YQ==","keys_only":true,"sort_order":"ASCEND"})") ==
+        '{' + header(4) +
+            R"(,"kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"3","version":"2"}],)"
+            R"("count":"1"})");
 
   CHECK(granted("kv/deleterange", R"({"key":"Yw=="})") == only_header(4));
   CHECK(granted("kv/deleterange", R"({"key":"YQ==","range_end":"Yw==","prev_kv":true})") ==
@@ -122,10 +122,10 @@ TEST_CASE_METHOD(Gateway, "Keys are put, ranged over and erased in etcd's words"
   // As it was.
   CHECK(granted("kv/range", R"({"key":"YQ==","range_end":"Yw==","revision":"4"})") ==
         '{' + header(5) + ",\"kvs\":[" + a + ',' + b + "],\"count\":\"2\"}");
-  CHECK(
-      granted("kv/range", R"({"key":"YQ==","range_end":"Yw==","revision":2})") ==
-      '{' + header(5) +
-          R"(,"kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"2","version":"1","value":"MQ=="}],"count":"1"})");
+  CHECK(granted("kv/range", R"({"key":"YQ==","range_end":"Yw==","revision":2})") ==
+        '{' + header(5) +
+            R"(,"kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"2","version":"1",)"
+            R"("value":"MQ=="}],"count":"1"})");
 }
 
 TEST_CASE_METHOD(Gateway, "A transaction compares and then does one of two things",
@@ -136,21 +136,24 @@ TEST_CASE_METHOD(Gateway, "A transaction compares and then does one of two thing
   CHECK(granted("kv/txn", create) ==
         '{' + header(2) +
             R"(,"succeeded":true,"responses":[{"response_put":{"header":{"revision":"2"}}}]})");
-  CHECK(
-      granted("kv/txn", create) ==
-      '{' + header(2) +
-          R"(,"responses":[{"response_range":{"header":{"revision":"2"},"kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"2","version":"1","value":"MQ=="}],"count":"1"}}]})");
-  CHECK(
-      granted("kv/txn", R"({"success":[{"request_delete_range":{"key":"YQ=="}},
+  CHECK(granted("kv/txn", create) ==
+        '{' + header(2) +
+            R"(,"responses":[{"response_range":{"header":{"revision":"2"},"kvs":[{"key":"YQ==",)"
+            R"("create_revision":"2","mod_revision":"2","version":"1","value":"MQ=="}],)"
+            R"("count":"1"}}]})");
+  CHECK(granted("kv/txn", R"({"success":[{"request_delete_range":{"key":"YQ=="}},
     {"requestPut":{"key":"Yg==","value":"Mg=="}}]})") ==
-      '{' + header(3) +
-          R"(,"succeeded":true,"responses":[{"response_delete_range":{"header":{"revision":"3"},"deleted":"1"}},{"response_put":{"header":{"revision":"3"}}}]})");
+        '{' + header(3) +
+            R"(,"succeeded":true,)"
+            R"("responses":[{"response_delete_range":{"header":{"revision":"3"},)"
+            R"("deleted":"1"}},{"response_put":{"header":{"revision":"3"}}}]})");
 
-  CHECK(
-      granted("kv/txn", R"({"success":[{"request_delete_range":{"key":"AA==","range_end":"AA=="}},
+  CHECK(granted("kv/txn", R"({"success":[{"request_delete_range":{"key":"AA==","range_end":"AA=="}},
     {"request_delete_range":{"key":"Yg=="}}]})") ==
-      '{' + header(4) +
-          R"(,"succeeded":true,"responses":[{"response_delete_range":{"header":{"revision":"4"},"deleted":"1"}},{"response_delete_range":{"header":{"revision":"4"}}}]})");
+        '{' + header(4) +
+            R"(,"succeeded":true,)"
+            R"("responses":[{"response_delete_range":{"header":{"revision":"4"},)"
+            R"("deleted":"1"}},{"response_delete_range":{"header":{"revision":"4"}}}]})");
   CHECK(granted("kv/put", R"({"key":"Yg==","value":"Mg=="})") == only_header(5));
 
   const auto holds = [&](const std::string& comparison) {
@@ -299,26 +302,25 @@ TEST_CASE_METHOD(Gateway, "A watch is a stream of lines in etcd's words",
   Lines early(*this, R"({"key":"YQ==","range_end":"Yw==","start_revision":"3","watch_id":"7",
     "prev_kv":true})");
   CHECK(early.at(0) == "{\"result\":{" + header(3) + ",\"watch_id\":\"7\",\"created\":true}}");
-  CHECK(
-      early.at(1) ==
-      "{\"result\":{" + header(3) +
-          R"(,"watch_id":"7","events":[{"kv":{"key":"Yg==","create_revision":"3","mod_revision":"3","version":"1","value":"MQ=="}}]}})");
+  CHECK(early.at(1) == "{\"result\":{" + header(3) +
+                           R"(,"watch_id":"7","events":[{"kv":{"key":"Yg==","create_revision":"3",)"
+                           R"("mod_revision":"3","version":"1","value":"MQ=="}}]}})");
   Lines erasures(*this, R"({"key":"YQ==","filters":["NOPUT"]})");
   CHECK(erasures.at(0) == "{\"result\":{" + header(3) + ",\"created\":true}}");
 
   granted("kv/put", R"({"key":"YQ==","value":"Mg=="})");
   granted("kv/deleterange", R"({"key":"YQ=="})");
-  CHECK(
-      late.at(1) ==
-      "{\"result\":{" + header(4) +
-          R"(,"events":[{"kv":{"key":"YQ==","create_revision":"2","mod_revision":"4","version":"2","value":"Mg=="}}]}})");
+  CHECK(late.at(1) ==
+        "{\"result\":{" + header(4) +
+            R"(,"events":[{"kv":{"key":"YQ==","create_revision":"2","mod_revision":"4",)"
+            R"("version":"2","value":"Mg=="}}]}})");
   CHECK(late.at(2) ==
         "{\"result\":{" + header(5) +
             R"(,"events":[{"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"}}]}})");
-  CHECK(
-      early.at(3) ==
-      "{\"result\":{" + header(5) +
-          R"(,"watch_id":"7","events":[{"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"},"prev_kv":{"key":"YQ==","create_revision":"2","mod_revision":"4","version":"2","value":"Mg=="}}]}})");
+  CHECK(early.at(3) == "{\"result\":{" + header(5) +
+                           R"(,"watch_id":"7","events":[{"type":"DELETE","kv":{"key":"YQ==",)"
+                           R"("mod_revision":"5"},"prev_kv":{"key":"YQ==","create_revision":"2",)"
+                           R"("mod_revision":"4","version":"2","value":"Mg=="}}]}})");
   CHECK(erasures.at(1) == late.at(2));
 
   gateway().stop();
