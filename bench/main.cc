@@ -10,6 +10,7 @@
 
 #include "bench/catalog.h"
 #include "bench/content.h"
+#include "bench/directory.h"
 #include "bench/floor.h"
 #include "bench/scale.h"
 #include "bench/small.h"
@@ -148,6 +149,15 @@ void add_scale(CLI::App& app, Report& report, ScaleOptions& options) {
       .run([&options] { return scale(options); });
 }
 
+void add_directory(CLI::App& app, Report& report, DirectoryOptions& options) {
+  Command(app, "directory", "Announce the content of a simulated cluster", report)
+      .option("--nodes", options.nodes)
+      .option("--blobs", options.blobs)
+      .option("--shared", options.shared)
+      .option("--idle-minutes", options.idle_minutes)
+      .run([&options] { return directory(options); });
+}
+
 void add_warm(CLI::App& app, std::size_t& size) {
   CLI::App& warm = *app.add_subcommand("warm", "Touch so much memory once, and give it back");
   warm.add_option("--size", size)->required();
@@ -182,12 +192,14 @@ int run(int argc, char** argv) {
   WalkOptions walk_options;
   FloorOptions floor_options;
   ScaleOptions scale_options;
+  DirectoryOptions directory_options;
   std::size_t warm_bytes = 0;
   add_transfers(app, report, push_options, pull_options);
   add_small(app, report, get_options, small_options, mount_options);
   add_catalog(app, report, image_options, walk_options);
   add_floors(app, report, floor_options);
   add_scale(app, report, scale_options);
+  add_directory(app, report, directory_options);
   add_warm(app, warm_bytes);
   CLI11_PARSE(app, argc, argv);
   print(report);

@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds kRefreshPerPeer{100};
+constexpr milliseconds kPausePerPeer{10};
 constexpr unsigned kDoublingsMax = 16;
 constexpr int kBurst = 8;  // Messages that may leave at once after a silence.
 
@@ -17,7 +18,12 @@ constexpr int kBurst = 8;  // Messages that may leave at once after a silence.
 
 AnnouncePlan::AnnouncePlan(AnnounceConfig config, std::string self, std::uint64_t boot,
                            std::uint64_t epoch)
-    : config_(config), self_(std::move(self)), boot_(boot), next_epoch_(epoch), turn_(self_) {}
+    : config_(config),
+      self_(std::move(self)),
+      boot_(boot),
+      next_epoch_(epoch),
+      turn_(self_),
+      random_(static_cast<std::minstd_rand::result_type>(std::hash<std::string>()(self_) ^ boot)) {}
 
 void AnnouncePlan::start_over(Lane& lane, Time now) {
   lane.pending.clear();
@@ -29,8 +35,15 @@ void AnnouncePlan::start_over(Lane& lane, Time now) {
   lane.refresh = now + refresh_after();
 }
 
-AnnouncePlan::Time::duration AnnouncePlan::refresh_after() const {
-  return config_.refresh + kRefreshPerPeer * static_cast<int>(lanes_.size());
+/// Between three and five quarters of the period: nodes that started together drift apart.
+AnnouncePlan::Time::duration AnnouncePlan::refresh_after() {
+  const milliseconds period =
+      config_.refresh + kRefreshPerPeer * static_cast<milliseconds::rep>(lanes_.size());
+  return period * 3 / 4 + random_pause(period / 2);
+}
+
+AnnouncePlan::Time::duration AnnouncePlan::random_pause(milliseconds max) {
+  return milliseconds(std::uniform_int_distribution<milliseconds::rep>(0, max.count())(random_));
 }
 
 void AnnouncePlan::start_over(Time now) {
@@ -83,7 +96,9 @@ bool AnnouncePlan::needs_pass() const {
 std::optional<AnnouncePlan::Wanted> AnnouncePlan::wanted() {
   if (!pass_) {
     if (!needs_pass()) return std::nullopt;
-    pass_ = Pass{std::exchange(told_, current_), current_, {}, std::nullopt};
+    pass_ = Pass{std::exchange(told_, current_), current_, {}, std::nullopt, {}};
+    // Every node begins its pass now, perhaps for the sake of one: it shall not hear all at once.
+    pass_->pause = random_pause(kPausePerPeer * static_cast<milliseconds::rep>(lanes_.size()));
     for (auto& [id, lane] : lanes_) {
       if (lane.share_wanted && served(lane)) {
         lane.share_wanted = false;
@@ -112,7 +127,7 @@ void AnnouncePlan::listed(const Page<Digest>& page, Time now) {
             return pass_->from.ids()[other] == id;
           });
       if (!new_here && !pass_->whole.contains(id)) continue;
-      enqueue(lane->second, digest, true, now + config_.interval, now);
+      enqueue(lane->second, digest, true, now + config_.interval + pass_->pause, now);
     }
   }
   if (page.entries.empty() || !page.more) return end_pass(now);
@@ -124,7 +139,7 @@ void AnnouncePlan::end_pass(Time now) {
     const auto lane = lanes_.find(id);
     if (lane == lanes_.end() || lane->second.share_wanted) continue;
     lane->second.complete_owed = true;
-    lane->second.due = now;
+    lane->second.due = now + pass_->pause;
   }
   pass_.reset();
 }

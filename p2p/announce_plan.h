@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -116,11 +117,13 @@ class AnnouncePlan {
     Rendezvous to;
     std::set<std::string> whole;  // Lanes that get all of their share.
     std::optional<Digest> cursor;
+    Time::duration pause;  // Before what it finds is told.
   };
 
   void start_over(Lane& lane, Time now);
   void enqueue(Lane& lane, const Digest& digest, bool held, Time due, Time now);
-  [[nodiscard]] Time::duration refresh_after() const;
+  [[nodiscard]] Time::duration refresh_after();
+  [[nodiscard]] Time::duration random_pause(std::chrono::milliseconds max);
   [[nodiscard]] bool served(const Lane& lane) const { return lane.failures == 0; }
   [[nodiscard]] std::optional<Time> due(const Lane& lane) const;
   [[nodiscard]] bool needs_pass() const;
@@ -136,6 +139,7 @@ class AnnouncePlan {
   std::map<std::string, Lane> lanes_;
   std::string turn_;    // The lane that was served last: the others come before it.
   Time tokens_from_{};  // messages_per_second: the next one may leave then.
+  std::minstd_rand random_;
 };
 
 }  // namespace shoal

@@ -279,7 +279,7 @@ TEST_CASE_METHOD(FetchTest, "Who waits for a reader that leaves, or that sleeps,
 TEST_CASE_METHOD(FetchTest, "Who waits for a fetch that fails gets its error", "[p2p][fetch]") {
   const auto digest = push(random_bytes(3 << 20, 1));
   cluster[1].faults.kind = cluster[2].faults.kind = Faults::closes;
-  cluster[1].faults.after = cluster[2].faults.after = 1 << 20;
+  cluster[1].faults.after = cluster[2].faults.after = 1'000'001;
   std::atomic<int> failed{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
