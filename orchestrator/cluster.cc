@@ -17,13 +17,12 @@
 #include "orchestrator/membership/join_service.h"
 #include "orchestrator/membership/membership_api.h"
 #include "orchestrator/membership/probe.h"
-#include "orchestrator/state/embedded_state.h"
-#include "orchestrator/state/state_gateway.h"
-#include "orchestrator/state/state_url.h"
+#include "orchestrator/state_home.h"
 #include "orchestrator/trust/certificate_keeper.h"
 #include "p2p/announcer.h"
 #include "p2p/directory_routes.h"
 #include "registry/error_response.h"
+#include "registry/node_runs.h"
 #include "registry/peer_api.h"
 #include "storage/run_on.h"
 
@@ -35,6 +34,7 @@ constexpr unsigned kRemoteThreads = 64;    // For this node's clients that wait 
 constexpr std::chrono::seconds kPeerProgressTimeout{10};
 constexpr std::chrono::seconds kLeaderTtl{10};
 constexpr std::chrono::seconds kFirstLook{5};  // How long a start waits to hear of the others.
+constexpr const char* kMovePath = "/shoal/v1/cluster/state/move";
 constexpr const char* kStatusPath = "/shoal/v1/cluster/status";
 
 std::uint64_t random_number() {
@@ -79,6 +79,7 @@ struct Cluster::Impl {
   void assemble(Member self);
   [[nodiscard]] asio::awaitable<Response> serve_peer(Request& request);
   [[nodiscard]] asio::awaitable<Response> remove_manifest(const Request& request);
+  [[nodiscard]] Response move_state(Request& request);
   [[nodiscard]] ClusterStatus status() const;
 
   const ClusterConfig config;
@@ -92,10 +93,9 @@ struct Cluster::Impl {
   std::shared_ptr<TlsContext> server_tls;
   std::shared_ptr<TlsContext> client_tls;
 
-  std::unique_ptr<EmbeddedState> embedded;  // Where this node holds the state.
-  std::unique_ptr<StateGateway> gateway;
-  std::unique_ptr<EtcdState> distant;  // Where it does not.
-  State* state = nullptr;              // The one of these.
+  std::unique_ptr<StateHome> home;
+  State* state = nullptr;  // Its own.
+  LongRun move{"a move of the state"};
 
   std::unique_ptr<Membership> membership;
   std::unique_ptr<Tokens> tokens;
@@ -132,37 +132,10 @@ Result<void> Cluster::Impl::open_tls() {
 }
 
 Result<void> Cluster::Impl::open_state() {
-  const auto& location = enrolled.state;
-  if (location.driver == "embedded" && location.peer == enrolled.identity.node_id) {
-    auto opened = EmbeddedState::open({parts.folder / "state"});
-    if (!opened) return tl::unexpected(opened.error());
-    embedded = *std::move(opened);
-    gateway = std::make_unique<StateGateway>(*embedded, blocking);
-    state = embedded.get();
-    return {};
-  }
-  EtcdConfig etcd;
-  if (location.driver == "embedded") {
-    etcd.endpoints = location.endpoints;
-    // Its address may have changed since we joined.
-    for (const auto& address : config.join) etcd.endpoints.push_back("https://" + address);
-    etcd.tls = client_tls;
-    etcd.peer = location.peer;
-    etcd.prefix = "";
-  } else {
-    const bool told = config.state.url != "embedded";
-    const auto url = parse_state_url(told ? config.state.url : location.endpoints.at(0));
-    if (!url) return tl::unexpected(url.error());
-    const auto& files = config.state;
-    auto read = etcd_config(
-        *url, {files.ca, files.certificate, files.key, files.user, files.password_file});
-    if (!read) return tl::unexpected(read.error());
-    etcd = *std::move(read);
-  }
-  auto client = EtcdState::to(std::move(etcd));
-  if (!client) return tl::unexpected(client.error());
-  distant = *std::move(client);
-  state = distant.get();
+  auto opened = StateHome::open(config, parts.folder, enrolled, client_tls, blocking);
+  if (!opened) return tl::unexpected(opened.error());
+  home = *std::move(opened);
+  state = &home->state();
   return {};
 }
 
@@ -179,7 +152,7 @@ Result<void> Cluster::Impl::bind() {
 }
 
 void Cluster::Impl::assemble(Member self) {
-  self.holds_state = embedded != nullptr;
+  self.holds_state = home->holds_state();
   self.authority = enrolled.authority.has_value();
   const auto id = self.id;
   const auto& identity = enrolled.identity;
@@ -192,7 +165,7 @@ void Cluster::Impl::assemble(Member self) {
   join_config.lifetime = config.certificate_lifetime;
   joins =
       std::make_unique<JoinService>(JoinParts{*state, *membership, *tokens, authority, client_tls,
-                                              blocking, [this] { return enrolled.state; }},
+                                              blocking, [this] { return home->location(); }},
                                     join_config);
   guard = std::make_unique<ClusterGuard>(*membership, blocking);
   api = std::make_unique<MembershipApi>(*state, *membership, *tokens, blocking);
@@ -244,7 +217,8 @@ asio::awaitable<Response> Cluster::Impl::serve_peer(Request& request) {
   if (path == kJoinPath) co_return co_await joins->join(request);
   if (path == kRenewPath) co_return co_await joins->renew(request);
   if (path.starts_with("/v3/")) {
-    if (!gateway) co_return not_here();
+    auto* const gateway = home->gateway();
+    if (gateway == nullptr) co_return not_here();
     co_return co_await gateway->serve(request);
   }
   if (DirectoryRoutes::serves(path)) co_return co_await directory_routes->handle(request);
@@ -268,6 +242,21 @@ asio::awaitable<Response> Cluster::Impl::remove_manifest(const Request& request)
   Response response;
   response.status = 202;
   co_return response;
+}
+
+Response Cluster::Impl::move_state(Request& request) {
+  if (request.method != Method::post) return method_not_allowed("POST");
+  const std::string to(request.parameter("to").value_or(""));
+  const auto job = [this, to](const LongRun::Report& report,
+                              const std::atomic<bool>&) -> Result<std::string> {
+    const auto moved =
+        home->move_to(to, [&](const MigrateProgress& progress) { report(to_json(progress)); });
+    if (!moved) return tl::unexpected(moved.error());
+    return to_json(*moved);
+  };
+  auto run = move.start(job, request.executor);
+  if (!run) return error_response(run.error());
+  return *std::move(run);
 }
 
 ClusterStatus Cluster::Impl::status() const {
@@ -328,7 +317,8 @@ void Cluster::stop(std::chrono::seconds grace) {
   interrupt();
   parts.replicas->stop();
   parts.announcer->stop();
-  if (parts.gateway) parts.gateway->stop();
+  parts.move.stop();
+  parts.home->stop();
   parts.server->stop(grace);
   parts.certificates.reset();
   parts.blocking.join();
@@ -350,6 +340,7 @@ asio::awaitable<Response> Cluster::serve_local(Request& request) {
     response.body = to_json(impl_->status());
     co_return response;
   }
+  if (request.path == kMovePath) co_return impl_->move_state(request);
   co_return co_await impl_->api->serve(request);
 }
 

@@ -56,4 +56,16 @@ std::string to_json(const ClusterStatus& status) {
       .dump();
 }
 
+std::string to_json(const MigrateProgress& progress) {
+  return Json{{"keys", progress.keys}, {"total", progress.total}}.dump();
+}
+
+std::string to_json(const MigrateReport& report) {
+  return Json{{"keys", report.keys},
+              {"bytes", report.bytes},
+              {"late", report.late},
+              {"done_before", report.done_before}}
+      .dump();
+}
+
 }  // namespace shoal

@@ -5,6 +5,7 @@
 #include "orchestrator/images/replicas.h"
 #include "orchestrator/membership/membership.h"
 #include "orchestrator/state/election.h"
+#include "orchestrator/state/migrate.h"
 #include "p2p/blob_fetch.h"
 
 namespace shoal {
@@ -29,6 +30,11 @@ struct ClusterStatus {
 };
 
 [[nodiscard]] std::string to_json(const ClusterStatus& status);
+
+/// A move of the state under way, `{"keys":1,"total":2}`, and at its end,
+/// `{"keys":2,"bytes":300,"late":0,"done_before":false}`.
+[[nodiscard]] std::string to_json(const MigrateProgress& progress);
+[[nodiscard]] std::string to_json(const MigrateReport& report);
 
 /// What people call a node: its label `name`, or its id.
 [[nodiscard]] std::string name_of(const Member& member);

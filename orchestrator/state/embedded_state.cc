@@ -293,6 +293,8 @@ struct EmbeddedState::Impl {
   LeaseTable leases_;
 
   std::mutex order_;
+  std::atomic<bool> frozen_{false};  // Written under order_.
+  std::string frozen_except_;
   std::uint64_t ticket_ = 0;  // The newest write.
   std::deque<std::shared_ptr<const RecordedCommit>> unpublished_;
 
@@ -308,6 +310,14 @@ struct EmbeddedState::Impl {
   bool stop_ = false;
   std::thread reaper_;
 };
+
+namespace {
+
+tl::unexpected<Error> frozen() {
+  return fail(Errc::unavailable, "the state moves to another place; try again in a moment");
+}
+
+}  // namespace
 
 EmbeddedState::EmbeddedState(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EmbeddedState::~EmbeddedState() = default;
@@ -364,7 +374,23 @@ Result<Revision> EmbeddedState::commit(const Transaction& transaction) {
   });
 }
 
-Result<Revision> EmbeddedState::transact(const Decide& decide) { return impl_->transact(decide); }
+Result<Revision> EmbeddedState::transact(const Decide& decide) {
+  // Asked under the order of all writes: after freeze() has returned, none slips through.
+  return impl_->transact([&](const EmbeddedStore::View& newest) -> Result<std::vector<StateWrite>> {
+    auto writes = decide(newest);
+    if (!impl_->frozen_ || !writes) return writes;
+    for (const auto& write : *writes) {
+      if (write.key != impl_->frozen_except_) return frozen();
+    }
+    return writes;
+  });
+}
+
+void EmbeddedState::freeze(bool on, std::string except) {
+  const std::lock_guard lock(impl_->order_);
+  impl_->frozen_ = on;
+  impl_->frozen_except_ = std::move(except);
+}
 
 std::unique_ptr<StateWatch> EmbeddedState::watch(const std::string& prefix, Sink sink) {
   return std::make_unique<EmbeddedWatch>(*this, prefix, std::move(sink));
@@ -387,6 +413,7 @@ Result<LeaseId> EmbeddedState::grant(std::chrono::seconds ttl) {
 }
 
 Result<void> EmbeddedState::grant_as(LeaseId lease, std::chrono::seconds ttl) {
+  if (impl_->frozen_) return frozen();
   return impl_->grant(lease, ttl);
 }
 

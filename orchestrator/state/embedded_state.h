@@ -66,6 +66,11 @@ class EmbeddedState : public State {
   [[nodiscard]] std::optional<std::chrono::seconds> keep_now(LeaseId lease);
   [[nodiscard]] std::optional<LeaseTable::Facts> lease_facts(LeaseId lease) const;
 
+  /// From now on transactions are refused as unavailable, but for those that write nothing but
+  /// `except`, and so are new leases: the state moves to another place. Returns when no other
+  /// transaction can take effect any more; `false` ends it.
+  void freeze(bool on, std::string except = {});
+
   /// Random, and the same as long as the state exists.
   [[nodiscard]] std::uint64_t id() const;
   [[nodiscard]] std::uint64_t disk_bytes() const;

@@ -3,16 +3,16 @@
 What was acknowledged is never lost; every pull ends in an image or in an error in its time.
 """
 
+import signal
 import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import images
-from harness.hosts import Network, live_members
+from harness.hosts import Host, Network, live_members
 from harness.http import ACCEPT, digest_of, image_manifest
-from harness.process import run, until
+from harness.process import Process, run, until
 
 LIVENESS_S = 5
 FLAGS = ("--cluster-liveness", f"{LIVENESS_S}s", "--cluster-repair-delay", "1s",
@@ -286,12 +286,10 @@ def test_only_members_get_in_on_any_port(three, folder):
                                             f"http://{address}/v2/"]), check=False)
         assert done.returncode == 7
 
-    own = third.data / "cluster"
-    member = next(own.rglob("*certificate*.pem"), None) or next(own.rglob("node*.pem"))
-    member_key = next(own.rglob("*key*.pem"))
-    assert status_of("/v3/kv/range", "--cert", member, "--key", member_key) != "403"
+    member = third.data / "cluster/node.pem"  # Certificate and key.
+    assert status_of("/v3/kv/range", "--cert", member, "--key", member) == "400"
     first.shoal("node", "rm", third.name)
-    until(lambda: status_of("/v3/kv/range", "--cert", member, "--key", member_key) == "403",
+    until(lambda: status_of("/v3/kv/range", "--cert", member, "--key", member) == "403",
           "the removed node is refused", seconds=10)
     until(lambda: live_members(second) == {first.name, second.name}, "and is gone everywhere")
 
@@ -326,3 +324,145 @@ def test_a_drained_node_is_emptied_of_last_copies(network):
     for number in range(5):
         for host in (first, second):
             assert pull_small(host, f"app{number}") == b"layer %d" % number
+
+
+class Etcd:
+    """One etcd on a host of its own."""
+
+    def __init__(self, network):
+        self.host = network.host()
+        self.process = None
+        self.url = f"etcd://{self.host.ip}:2379"
+
+    def start(self):
+        peer, client = (f"http://{self.host.ip}:{port}" for port in (2380, 2379))
+        self.process = Process(self.host.enter(
+            ["etcd", "--name", "one", "--data-dir", self.host.folder / "etcd",
+             "--listen-client-urls", client, "--advertise-client-urls", client,
+             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+             "--initial-cluster", f"one={peer}"]), self.host.folder / "etcd.log")
+        until(self._ready, "etcd answers")
+
+    def _ready(self):
+        return subprocess.run(self.host.enter(
+            ["curl", "--silent", "--fail", "--max-time", "2", f"http://{self.host.ip}:2379/health"]),
+            capture_output=True, check=False).returncode == 0
+
+    def kill(self):
+        self.process.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def etcd(network):
+    made = Etcd(network)
+    made.start()
+    yield made
+    made.kill()
+
+
+def test_with_the_state_in_etcd_any_node_may_die(network, etcd):
+    first, second, third = network.cluster(3, [*FLAGS, "--cluster-state", etcd.url])
+    assert push_small(first, "app", b"in etcd")[0].status == 201
+    first.kill()  # It has the authority, and nothing else that the others lack.
+    assert push_small(second, "app", b"without the first", "2")[0].status == 201
+    assert pull_small(third, "app") == b"in etcd"
+    assert pull_small(third, "app", "2") == b"without the first"
+    etcd.kill()
+    assert pull_small(third, "app") == b"in etcd"
+    assert push_small(second, "app", b"no", "3")[0].status == 503
+    etcd.start()
+    until(lambda: push_small(second, "app", b"again", "3")[0].status == 201, "pushes go on")
+    assert pull_small(third, "app", "3") == b"again"
+
+
+def test_the_state_moves_to_etcd_under_pushes(network, etcd):
+    first, second, third = network.cluster(3, FLAGS)
+    late = network.host()
+    for number in range(20):
+        assert push_small(second, "app", b"%d" % number, str(number))[0].status == 201
+    third.kill()  # It hears of the move when it is back.
+    acknowledged, stop = [], threading.Event()
+
+    def push():
+        number = 100
+        while not stop.is_set():
+            if push_small(second, "app", b"%d" % number, str(number))[0].status == 201:
+                acknowledged.append(number)
+            number += 1
+
+    pusher = threading.Thread(target=push)
+    pusher.start()
+    until(lambda: len(acknowledged) > 5, "pushes go on")
+    wrong = second.shoal("state", "migrate", "--to", etcd.url, check=False)
+    assert wrong.returncode != 0 and "run this there" in wrong.stderr
+    first.shoal("state", "migrate", "--to", etcd.url)
+    until(lambda: "etcd" in second.status()["state"]["driver"], "the member follows")
+    before = len(acknowledged)
+    until(lambda: len(acknowledged) > before + 5, "pushes go on")
+    stop.set()
+    pusher.join()
+    third.start()
+    until(lambda: "etcd" in third.status()["state"]["driver"], "the late member follows")
+    for number in [*range(20), *acknowledged]:
+        assert pull_small(third, "app", str(number)) == b"%d" % number
+    for host in (first, second, third):
+        host.restart()
+        until(lambda host=host: host.status()["state"]["available"], "the state is found again")
+        assert "etcd" in host.status()["state"]["driver"]
+    late.flags += FLAGS  # Who joins now is sent to the new place.
+    late.join(first)
+    assert pull_small(late, "app", "0") == b"0"
+
+
+def test_members_reach_each_other_by_ipv6_and_by_what_they_advertise(network):
+    hosts = [network.host() for _ in range(3)]
+    for number, host in enumerate(hosts, 1):
+        run(["ip", "-n", host.name, "address", "add", f"fd77::{number}/64", "dev", "eth0",
+             "nodad"])
+        host.flags += [*FLAGS, "--cluster-listen", "[::]:5001"]
+        host.cluster_address = f"[fd77::{number}]:5001"
+        host.flags += ["--advertise", host.cluster_address]
+    hosts[0].start()
+    for host in hosts[1:]:
+        host.join(hosts[0])
+    network.until_live(*hosts)
+    assert push_small(hosts[1], "app", b"six")[0].status == 201
+    assert pull_small(hosts[2], "app") == b"six"
+    assert {url for member in hosts[0].status()["members"] for url in member["urls"]} == {
+        f"https://[fd77::{number}]:5001" for number in (1, 2, 3)}
+
+
+def test_local_durability_copies_after_the_answer(network):
+    first, second = network.cluster(2, [*FLAGS, "--cluster-durability", "local"])
+    assert push_small(first, "app", b"mine")[0].status == 201
+    until(lambda: first.status()["replicas"]["copies"] == 1, "the copy is made")
+    first.kill()
+    assert pull_small(second, "app") == b"mine"
+
+
+def test_what_a_node_had_before_it_joined_is_everybodys(network):
+    first, second = network.host(), network.host()
+    alone = Host.__mro__[1].command
+    second.process = Process(second.enter(alone(second)), second.log)
+    until(second._ready, "the node serves alone")
+    assert push_small(second, "old", b"from before")[0].status == 201
+    assert second.status() == {"alone": True}
+    second.stop()
+    for host in (first, second):
+        host.flags += FLAGS
+    first.start()
+    second.join(first)
+    assert pull_small(first, "old") == b"from before"
+
+
+def test_certificates_are_renewed_while_the_cluster_works(network):
+    first, second = network.cluster(2, [*FLAGS, "--cluster-certificate-lifetime", "20s"])
+
+    def certificate():
+        return (second.data / "cluster/node.pem").read_bytes()
+
+    for number in range(2):
+        before = certificate()
+        until(lambda before=before: certificate() != before, "the next certificate")
+        assert push_small(second, "app", b"%d" % number)[0].status == 201
+        assert pull_small(first, "app") == b"%d" % number

@@ -88,8 +88,9 @@ class Host(Node):
         return ["nsenter", f"--net={self.namespace}", *command]
 
     def command(self):
-        return self.enter([*super().command(), "--cluster-listen", self.cluster_address,
-                           "--cluster-name", self.name])
+        listen = [] if "--cluster-listen" in self.flags else ["--cluster-listen",
+                                                              self.cluster_address]
+        return self.enter([*super().command(), *listen, "--cluster-name", self.name])
 
     def api(self, seconds=60):
         return HostApi(self.namespace, self.address, seconds)
