@@ -29,7 +29,7 @@ Result<StateList> list_pages(EtcdClient& client, std::string_view prefix, std::s
     const auto body = range_request({start, end, wanted, list.revision});
     const auto answer = client.call("kv/range", body, EtcdClient::Repeat::always, deadline, cancel);
     if (!answer && answer.error().error.code == Errc::too_large && wanted > 1) {
-      page = wanted / 2;  // Large values.
+      page = (wanted + 3) / 4;  // Large values.
       continue;
     }
     if (!answer) return tl::unexpected(answer.error().error);

@@ -130,6 +130,7 @@ TEST_CASE_METHOD(EtcdStateTest, "A list of more than a page is whole and of one 
 
 TEST_CASE_METHOD(EtcdStateTest, "Values of a mebibyte are written, listed and watched",
                  "[orchestrator][state][etcd]") {
+  direct = client(server().url(), 60);  // Sanitizers are slow.
   const std::string large(1'000'000, 'x');
   WatchLog log;
   const auto watch = direct->watch("", log.sink());
