@@ -56,10 +56,10 @@ std::vector<BlobPart> multipart(const std::vector<ByteRange>& ranges, std::uint6
   std::vector<BlobPart> parts;
   parts.reserve(ranges.size());
   for (const auto& range : ranges) {
-    const std::string line_end(parts.empty() ? "" : "\r\n");  // Of the part before.
-    parts.push_back({line_end + "--" + boundary + "\r\nContent-Type: " + std::string(kType) +
-                         "\r\nContent-Range: " + content_range(range, size) + "\r\n\r\n",
-                     range});
+    std::string head(parts.empty() ? "" : "\r\n");  // Ends the part before.
+    head.append("--").append(boundary).append("\r\nContent-Type: ").append(kType);
+    head.append("\r\nContent-Range: ").append(content_range(range, size)).append("\r\n\r\n");
+    parts.push_back({std::move(head), range});
   }
   return parts;
 }

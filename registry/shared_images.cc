@@ -142,7 +142,7 @@ Result<void> SharedImages::mount(const Repository& repository, const Digest& dig
   const Repository& source = from ? *from : repository;
   const auto known = stat(source, digest);
   if (!known) return tl::unexpected(known.error());
-  const auto brought = bring(source, digest);
+  auto brought = bring(source, digest);
   if (!brought || !from) return brought;
   const auto linked = store_.blobs().mount(repository, digest, from);
   if (!linked) return tl::unexpected(linked.error());
@@ -210,7 +210,7 @@ Result<Digest> SharedImages::named(const Repository& repository, const Tag& tag)
 Result<void> SharedImages::untag(const Repository& repository, const Tag& tag) {
   const auto untagged = elsewhere_.untag(repository, tag);
   if (!untagged && !is_unknown(untagged.error())) return of_others(untagged.error());
-  const auto own = store_.manifests().untag(repository, tag);
+  auto own = store_.manifests().untag(repository, tag);
   if (!own && !is_unknown(own.error())) return own;
   if (!untagged) return of_others(untagged.error());
   return {};
