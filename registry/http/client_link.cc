@@ -19,6 +19,8 @@
 namespace shoal {
 namespace {
 
+constexpr const char* kStuck = "took no byte of the request";
+
 bool must_wait() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 void set_option(int socket, int level, int name, int value) {
@@ -56,6 +58,7 @@ void ClientLink::close() {
   tls_.reset();
   if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   in_order_ = false;
+  unread_bound_ = 0;
 }
 
 void ClientLink::interrupt() {
@@ -147,7 +150,7 @@ Result<void> ClientLink::shake_hands(std::shared_ptr<ssl_ctx_st> context) {
       case State::ready: return {};
       case State::wants_input:
       case State::wants_output: break;
-      case State::ended:
+      case State::ended: return give_up(Errc::unavailable, "the server ended the TLS handshake");
       case State::lost:
         return give_up(Errc::unavailable, "cannot connect by TLS: " + tls_->failure());
       case State::failed: return give_up_tls(Errc::io);
@@ -165,20 +168,9 @@ bool ClientLink::alive() {
 }
 
 Result<void> ClientLink::write(std::string_view text) {
-  constexpr const char* kStuck = "took no byte of the request";
   if (auto free = check_interrupted(); !free) return free;
+  if (tls_) return write_tls(text);
   while (!text.empty()) {
-    if (tls_) {
-      using State = TlsStream::State;
-      const auto step = tls_->write(text);
-      text.remove_prefix(step.bytes);
-      if (step.state == State::ready) continue;
-      if (step.state != State::wants_input && step.state != State::wants_output) {
-        return fail(Errc::io, tls_->failure());
-      }
-      if (auto ready = wait_tls(step.state, kStuck); !ready) return ready;
-      continue;
-    }
     const ssize_t count = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
     if (count >= 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
@@ -189,6 +181,20 @@ Result<void> ClientLink::write(std::string_view text) {
     }
   }
   return {};
+}
+
+Result<void> ClientLink::write_tls(std::string_view text) {
+  using State = TlsStream::State;
+  for (;;) {
+    const auto step = tls_->write(text);
+    text.remove_prefix(step.bytes);
+    if (step.state == State::ready && text.empty()) return {};
+    if (step.state == State::ready) continue;
+    if (step.state != State::wants_input && step.state != State::wants_output) {
+      return fail(Errc::io, tls_->failure());
+    }
+    if (auto ready = wait_tls(step.state, kStuck); !ready) return ready;
+  }
 }
 
 Result<std::size_t> ClientLink::read(std::span<char> buffer) {
@@ -221,6 +227,7 @@ void ClientLink::set_patient(bool patient) {
   if (socket_ < 0 || config_.dead_after.count() <= 0) return;
   // Where another bound holds, a peer that reads nothing for a while must not be taken for dead.
   const auto bound = patient ? std::chrono::milliseconds(config_.dead_after).count() : 0;
+  if (std::exchange(unread_bound_, bound) == bound) return;
   set_option(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(bound));
 }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -64,6 +65,7 @@ class ClientLink {
   [[nodiscard]] Result<void> connect_to(const addrinfo& address);
   [[nodiscard]] Result<void> shake_hands(std::shared_ptr<ssl_ctx_st> context);
   [[nodiscard]] Result<void> wait(short events, const char* what);
+  [[nodiscard]] Result<void> write_tls(std::string_view text);
   [[nodiscard]] Result<void> wait_tls(TlsStream::State state, const char* what);
   [[nodiscard]] Result<void> check_interrupted();
   [[nodiscard]] tl::unexpected<Error> give_up_tls(Errc otherwise);
@@ -74,6 +76,7 @@ class ClientLink {
   std::unique_ptr<TlsStream> tls_;  // Null: plain.
   bool patient_ = false;
   bool in_order_ = false;
+  std::int64_t unread_bound_ = 0;  // The socket's TCP_USER_TIMEOUT in ms; 0: none.
   std::atomic<bool> interrupted_{false};
 };
 

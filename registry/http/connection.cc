@@ -43,7 +43,7 @@ struct Connection::Tls {
   bool broken = false;                               // Nothing can be written any more.
   std::vector<char> record{};  // Short stretches, gathered so that they leave as one record.
 
-  /// The next bytes of `buffers` that can go into a record; the same ones if called again.
+  /// The next bytes of `buffers`, enough for a record if there are as many.
   [[nodiscard]] std::string_view front(std::span<const asio::const_buffer> buffers);
 };
 
@@ -93,8 +93,7 @@ asio::awaitable<Connection::Received> Connection::read_some(std::span<char> buff
 
 bool Connection::try_write(std::span<asio::const_buffer> buffers) {
   if (tls_) {
-    if (tls_->broken || !socket_.is_open()) return false;
-    return write_some_tls(buffers, std::numeric_limits<std::size_t>::max()).empty();
+    return socket_.is_open() && write_some_tls(buffers, std::numeric_limits<std::size_t>::max());
   }
   error_code error;
   const std::size_t count = socket_.write_some(buffers, error);
@@ -131,6 +130,7 @@ asio::awaitable<std::string> Connection::secure(std::shared_ptr<ssl_ctx_st> cont
     if (tls_->state == State::ready) break;
     if (tls_->state != State::wants_input && tls_->state != State::wants_output) {
       failure = tls_->stream->failure();
+      if (failure.empty()) failure = "the client ended it";
       break;
     }
     const auto end = co_await wait_tls();
@@ -176,31 +176,31 @@ asio::awaitable<Connection::Received> Connection::read_some_tls(std::span<char> 
   }
 }
 
-std::span<asio::const_buffer> Connection::write_some_tls(std::span<asio::const_buffer> buffers,
-                                                         std::size_t bytes_max) {
-  std::size_t sent = 0;
-  tls_->state = TlsStream::State::ready;
+bool Connection::write_some_tls(std::span<asio::const_buffer>& buffers, std::size_t bytes_max) {
+  using State = TlsStream::State;
+  std::size_t taken = 0;
   buffers = drop(buffers, 0);
-  while (!buffers.empty() && sent < bytes_max) {
-    const auto step = tls_->stream->write(tls_->front(buffers));
+  do {
+    const auto text = buffers.empty() ? std::string_view() : tls_->front(buffers);
+    const auto step = tls_->stream->write(text);
     tls_->state = step.state;
-    if (step.state != TlsStream::State::ready) break;
-    sent += step.bytes;
+    taken += step.bytes;
     buffers = drop(buffers, step.bytes);
-  }
+  } while (tls_->state == State::ready && !buffers.empty() && taken < bytes_max);
   tls_->record = {};
-  count_sent(sent);
-  return buffers;
+  count_sent(taken);
+  return tls_->state == State::ready && buffers.empty();
 }
 
 asio::awaitable<bool> Connection::write_tls(std::span<asio::const_buffer> buffers,
                                             std::chrono::seconds progress_timeout) {
   using State = TlsStream::State;
   writing_ = true;
-  End end = tls_->broken ? End::closed : End::none;
-  while (end == End::none && !buffers.empty()) {
+  End end = End::none;
+  bool done = false;
+  while (end == End::none && !done) {
     expire_after(progress_timeout);
-    if (socket_.is_open()) buffers = write_some_tls(buffers, kTurnBytes);
+    if (socket_.is_open()) done = write_some_tls(buffers, kTurnBytes);
     if (!socket_.is_open()) {
       end = End::closed;
     } else if (tls_->state == State::ready) {
@@ -215,9 +215,7 @@ asio::awaitable<bool> Connection::write_tls(std::span<asio::const_buffer> buffer
   writing_ = false;
   timed_out_ = false;
   expire_never();
-  // Part of a record may have left: nothing else can follow it.
-  tls_->broken = !buffers.empty();
-  co_return buffers.empty();
+  co_return done;
 }
 
 void Connection::expire_after(std::chrono::seconds time) {

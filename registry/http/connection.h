@@ -77,9 +77,9 @@ class Connection {
   [[nodiscard]] asio::awaitable<Received> read_some_tls(std::span<char> buffer);
   [[nodiscard]] asio::awaitable<bool> write_tls(std::span<asio::const_buffer> buffers,
                                                 std::chrono::seconds progress_timeout);
-  /// What is left of `buffers` after what the socket takes at once, or `bytes_max` and a record.
-  [[nodiscard]] std::span<asio::const_buffer> write_some_tls(std::span<asio::const_buffer> buffers,
-                                                             std::size_t bytes_max);
+  /// Gives TLS what the socket takes at once, or `bytes_max` and a bit, and drops it from
+  /// `buffers`; true if all has left.
+  [[nodiscard]] bool write_some_tls(std::span<asio::const_buffer>& buffers, std::size_t bytes_max);
   /// Until the socket is ready for what TLS wants.
   [[nodiscard]] asio::awaitable<End> wait_tls();
   void count_received(std::size_t bytes);

@@ -21,10 +21,20 @@ bool is_about_certificates(int alert) {
   return (alert >= 42 && alert <= 46) || alert == 48 || alert == 49 || alert == 51 || alert == 116;
 }
 
-/// What OpenSSL reads from and writes to.
+constexpr std::size_t kBatchBytes = 4 * TlsStream::kRecordBytes;  // For one system call.
+constexpr std::size_t kOverheadBytes = 64;                        // Of a record, at most.
+constexpr std::size_t kKeptBytes = 1 << 10;
+
+/// What OpenSSL reads from and writes to. Its output is gathered, so that several records leave
+/// together; OpenSSL never has to wait for the socket.
 struct Socket {
   int descriptor;
   bool ended = false;
+  std::string outgoing{};
+  std::size_t left = 0;  // So much of `outgoing` is gone.
+
+  /// Sends what was gathered; false if the socket did not take all of it, and errno says why.
+  [[nodiscard]] bool flush();
 };
 
 Socket& socket_of(BIO* bio) { return *static_cast<Socket*>(BIO_get_data(bio)); }
@@ -42,15 +52,25 @@ int read_socket(BIO* bio, char* data, int size) {
   return static_cast<int>(count);
 }
 
-/// OpenSSL's own socket BIO would raise SIGPIPE when the peer is gone.
-int write_socket(BIO* bio, const char* data, int size) {
+int gather(BIO* bio, const char* data, int size) {
   BIO_clear_retry_flags(bio);
-  ssize_t count = -1;
-  do {
-    count = ::send(socket_of(bio).descriptor, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0 && must_wait()) BIO_set_retry_write(bio);
-  return static_cast<int>(count);
+  socket_of(bio).outgoing.append(data, static_cast<std::size_t>(size));
+  return size;
+}
+
+/// OpenSSL's own socket BIO would raise SIGPIPE when the peer is gone.
+bool Socket::flush() {
+  while (left < outgoing.size()) {
+    const ssize_t count =
+        ::send(descriptor, outgoing.data() + left, outgoing.size() - left, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    left += static_cast<std::size_t>(count);
+  }
+  left = 0;
+  outgoing.clear();
+  if (outgoing.capacity() > kKeptBytes) outgoing = {};  // Most connections are idle.
+  return true;
 }
 
 long control_socket(BIO* bio, int command, long, void*) {
@@ -63,7 +83,7 @@ BIO_METHOD* socket_method() {
     auto* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
     if (made == nullptr) throw std::bad_alloc();
     BIO_meth_set_read(made, read_socket);
-    BIO_meth_set_write(made, write_socket);
+    BIO_meth_set_write(made, gather);
     BIO_meth_set_ctrl(made, control_socket);
     return made;
   }();
@@ -101,6 +121,8 @@ struct TlsStream::Impl {
     errno = 0;
   }
   [[nodiscard]] State give_up();
+  /// Ready once all that was gathered has left.
+  [[nodiscard]] State flush();
 
   std::shared_ptr<ssl_ctx_st> context;
   Socket socket;
@@ -165,9 +187,20 @@ std::unique_ptr<TlsStream> TlsStream::connect(std::shared_ptr<ssl_ctx_st> contex
   return std::unique_ptr<TlsStream>(new TlsStream(std::move(impl)));
 }
 
+TlsStream::State TlsStream::Impl::flush() {
+  if (socket.flush()) return State::ready;
+  if (must_wait()) return State::wants_output;
+  failure = std::generic_category().message(errno);
+  return State::lost;
+}
+
 TlsStream::State TlsStream::handshake() {
   Impl::prepare();
-  return impl_->judge(SSL_do_handshake(impl_->ssl));
+  const State state = impl_->judge(SSL_do_handshake(impl_->ssl));
+  // An alert leaves as well, if it can.
+  const State flushed = impl_->flush();
+  const bool over = state == State::failed || state == State::lost || state == State::ended;
+  return over || flushed == State::ready ? state : flushed;
 }
 
 TlsStream::Step TlsStream::read(std::span<char> buffer) {
@@ -181,6 +214,8 @@ TlsStream::Step TlsStream::read(std::span<char> buffer) {
         SSL_read_ex(impl_->ssl, buffer.data() + filled, buffer.size() - filled, &count);
     filled += count;
     const State state = impl_->judge(result);
+    // What TLS itself has to answer; the rest of it leaves with the next write.
+    if (!impl_->socket.outgoing.empty()) static_cast<void>(impl_->socket.flush());
     if (state == State::wants_input || state == State::wants_output) {
       return {filled, filled > 0 ? State::ready : state};
     }
@@ -190,17 +225,25 @@ TlsStream::Step TlsStream::read(std::span<char> buffer) {
 }
 
 TlsStream::Step TlsStream::write(std::string_view text) {
-  Impl::prepare();
-  std::size_t count = 0;
-  const auto size = std::min(text.size(), kRecordBytes);
-  const int result = SSL_write_ex(impl_->ssl, text.data(), size, &count);
-  return {count, impl_->judge(result)};
+  if (const State before = impl_->flush(); before != State::ready) return {0, before};
+  const auto size = std::min(text.size(), kBatchBytes);
+  impl_->socket.outgoing.reserve(size + kOverheadBytes * (size / kRecordBytes + 1));
+  for (std::size_t taken = 0; taken < size;) {
+    Impl::prepare();
+    std::size_t count = 0;
+    const int result = SSL_write_ex(impl_->ssl, text.data() + taken, size - taken, &count);
+    taken += count;
+    const State state = impl_->judge(result);
+    if (state != State::ready) return {taken, state};
+  }
+  return {size, impl_->flush()};
 }
 
 void TlsStream::finish() {
   if (SSL_is_init_finished(impl_->ssl) == 0) return;
   SSL_shutdown(impl_->ssl);
   ERR_clear_error();
+  static_cast<void>(impl_->socket.flush());
 }
 
 std::string TlsStream::peer() const {

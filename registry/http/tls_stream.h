@@ -43,9 +43,10 @@ class TlsStream {
   /// only when told so.
   [[nodiscard]] Step read(std::span<char> buffer);
 
-  /// Takes bytes from the front of `text`, at most a record's. After wants_output it must be
-  /// called again with the same bytes, and perhaps more behind them.
+  /// Takes bytes from the front of `text`. After wants_output it must be called again even if it
+  /// took all of them, with "" perhaps: only ready means that everything taken has left.
   [[nodiscard]] Step write(std::string_view text);
+  /// What goes into one record, and so is best written at once.
   static constexpr std::size_t kRecordBytes = 16 << 10;
 
   /// Says that nothing follows, if that can be said at once.
