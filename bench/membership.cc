@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
 #include "bench/fatal.h"
@@ -73,21 +74,19 @@ void count(Shared& shared, const std::string& path) {
   ++kind;
 }
 
-TlsConfig make_tls(const Options& options, std::string& node_id) {
-  const auto authority = must(Authority::load_or_create(options.directory / "trust"));
-  node_id = must(make_node_id());
-  return must(NodeIdentity::issue(authority, node_id, std::chrono::hours(24))).tls();
+NodeIdentity make_identity(const Authority& authority) {
+  return must(NodeIdentity::issue(authority, must(make_node_id()), std::chrono::hours(24)));
 }
 
 /// The node with the state; runs until it is killed.
-void hold_state(const Options& options, const TlsConfig& tls, Shared& shared) {
+void hold_state(const Options& options, const NodeIdentity& identity, Shared& shared) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const auto state = must(EmbeddedState::open({options.directory / "state", 10'000}));
   asio::thread_pool pool(8);
   StateGateway gateway(*state, pool);
   HttpServerConfig config;
   config.listen = {"127.0.0.1:0"};
-  config.tls = must(TlsContext::server(tls));
+  config.tls = must(TlsContext::server(identity.tls()));
   prometheus::Registry metrics;
   const auto server = must(HttpServer::bind(
       config,
@@ -195,10 +194,19 @@ void wait_for_live(const std::vector<SimulatedMember>& members, std::size_t want
   }
 }
 
-SimulatedMember start_member(const Options& options, const EtcdConfig& config, unsigned number,
+/// What a simulated member needs to know of the cluster.
+struct Way {
+  const Authority& authority;
+  EtcdConfig config;  // But for what the member shows.
+};
+
+SimulatedMember start_member(const Options& options, const Way& way, unsigned number,
                              Times& times) {
+  const auto identity = make_identity(way.authority);
+  auto config = way.config;
+  config.tls = must(TlsContext::client(identity.tls()));
   Member self;
-  self.id = must(make_node_id());
+  self.id = identity.node_id;
   self.urls = {"https://10." + std::to_string(number >> 16) + "." +
                std::to_string(number >> 8 & 255) + "." + std::to_string(number & 255) + ":5001"};
   self.labels = {{"dc", number % 2 == 0 ? "west" : "east"}, {"rack", std::to_string(number / 40)}};
@@ -207,7 +215,7 @@ SimulatedMember start_member(const Options& options, const EtcdConfig& config, u
   SimulatedMember member;
   member.state = std::make_unique<MeasuredState>(must(EtcdState::to(config)), times);
   member.membership =
-      std::make_unique<Membership>(*member.state, self, MembershipConfig{options.ttl});
+      std::make_unique<Membership>(*member.state, self, MembershipConfig{options.ttl, {}});
   return member;
 }
 
@@ -236,12 +244,13 @@ double seconds_until_stop_seen(std::vector<SimulatedMember>& members) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
-Report measure(const Options& options, const EtcdConfig& config, pid_t server, Shared& shared) {
+/// Prints the report, and ends the program: a thousand orderly stops are another benchmark.
+[[noreturn]] void measure(const Options& options, const Way& way, pid_t server, Shared& shared) {
   Times times;
   std::vector<SimulatedMember> members;
   const auto start = SteadyClock::now();
   for (unsigned i = 0; i < options.members; ++i) {
-    members.push_back(start_member(options, config, i, times));
+    members.push_back(start_member(options, way, i, times));
   }
   wait_for_live(members, members.size());
   Report report;
@@ -275,7 +284,6 @@ Report measure(const Options& options, const EtcdConfig& config, pid_t server, S
   numbers["death_seen_seconds"] = seconds_until_gone(members);
   numbers["ttl_seconds"] = static_cast<double>(lease_ttl(members.size(), options.ttl).count());
   numbers["members"] = static_cast<double>(members.size());
-  // A thousand orderly stops are another benchmark: the report is all there is to say.
   print(report);
   std::fflush(stdout);
   ::kill(server, SIGKILL);
@@ -295,31 +303,30 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   options.ttl = std::chrono::seconds(ttl);
 
+  spdlog::set_level(spdlog::level::off);  // Its lines would stand on stdout, between ours.
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
   std::filesystem::remove_all(options.directory);
   std::filesystem::create_directories(options.directory);
-  std::string node_id;
-  const auto tls = make_tls(options, node_id);
+  const auto authority = must(Authority::load_or_create(options.directory / "trust"));
+  const auto identity = make_identity(authority);
   void* const memory =
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fatal("no shared memory");
   auto& shared = *new (memory) Shared;
 
   const pid_t server = ::fork();
-  if (server == 0) hold_state(options, tls, shared);
+  if (server == 0) hold_state(options, identity, shared);
   while (shared.port == 0) {
     if (::waitpid(server, nullptr, WNOHANG) != 0) fatal("the node with the state did not start");
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  EtcdConfig config;
-  config.endpoints = {"https://127.0.0.1:" + std::to_string(shared.port)};
-  config.tls = must(TlsContext::client(tls));
-  config.peer = node_id;
-  measure(options, config, server, shared);
-  return 0;
+  Way way{authority, {}};
+  way.config.endpoints = {"https://127.0.0.1:" + std::to_string(shared.port)};
+  way.config.peer = identity.node_id;
+  measure(options, way, server, shared);
 }
 
 }  // namespace

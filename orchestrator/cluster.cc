@@ -157,8 +157,8 @@ void Cluster::Impl::assemble(Member self) {
   const auto id = self.id;
   const auto& identity = enrolled.identity;
 
-  membership =
-      std::make_unique<Membership>(*state, std::move(self), MembershipConfig{config.liveness});
+  membership = std::make_unique<Membership>(
+      *state, std::move(self), MembershipConfig{config.liveness, parts.folder / "members.json"});
   tokens = std::make_unique<Tokens>(*state, identity.authority_fingerprint);
   const auto* authority = enrolled.authority ? &*enrolled.authority : nullptr;
   JoinServiceConfig join_config;

@@ -28,6 +28,13 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/// Leaves out what is nested deeper than anything of ours: writing that out again would take a
+/// stack as deep.
+Json parse_shallow(std::string_view text) {
+  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDepthMax; };
+  return Json::parse(text, shallow, false);
+}
+
 /// `10.0.0.1`, `[fd00::1]:5001` or `https://host:5001` as a URL.
 std::string url_of(const std::string& text) {
   if (text.find("://") != text.npos) return text;
@@ -92,9 +99,7 @@ Result<JoinAnswer> ask_in_turn(const JoinConfig& config, const JoinRequest& requ
 }  // namespace
 
 Result<JoinRequest> parse_join_request(std::string_view text) {
-  // What is nested deeper is nothing of ours, and writing it out again would take a stack as deep.
-  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDepthMax; };
-  const Json json = Json::parse(text, shallow, false);
+  const Json json = parse_shallow(text);
   if (!json.is_object()) return fail(Errc::bad_request, "a join request is a JSON object");
   auto token = JoinToken::parse(text_of(json, "token"));
   if (!token) return fail(Errc::denied, token.error().message);
@@ -117,7 +122,7 @@ std::string to_json(const JoinRequest& request) {
 }
 
 Result<JoinAnswer> parse_join_answer(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_shallow(text);
   const auto odd = [] {
     return fail(Errc::io, "what answered the join is not a shoal node of this version");
   };

@@ -14,6 +14,7 @@
 #include "orchestrator/keys.h"
 #include "orchestrator/membership/roster.h"
 #include "orchestrator/membership/subscribers.h"
+#include "orchestrator/trust/private_file.h"
 #include "storage/clock.h"
 
 namespace shoal {
@@ -23,7 +24,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t kBeatsPerSecondMax = 500;
-constexpr double kBeatLatenessMax = 0.2;
+constexpr double kBeatLatenessMax = 0.3;
 constexpr milliseconds kRetryMin{500};
 // A node's record is written by the node and, seldom, by people.
 constexpr int kEnrollRoundsMax = 10;
@@ -43,10 +44,16 @@ seconds lease_ttl(std::size_t members, seconds ttl_min) {
 
 struct Membership::Impl {
   Impl(State& state_in, Member self_in, MembershipConfig config_in)
-      : state(state_in), config(config_in), id(self_in.id), self(std::move(self_in)) {
+      : state(state_in),
+        config(std::move(config_in)),
+        id(self_in.id),
+        self(std::move(self_in)),
+        roster(recall()) {
     boot = fmt::format("{:016x}", (std::uint64_t{random()} << 32) | random());
   }
 
+  [[nodiscard]] Roster recall() const;
+  void remember();
   void run();
   [[nodiscard]] Result<void> beat();
   [[nodiscard]] Result<void> enroll();
@@ -80,8 +87,9 @@ struct Membership::Impl {
   std::shared_ptr<const PeerSet> peers;  // Null: not put together yet.
   LeaseId lease = 0;
   bool enroll_wanted = true;
-  bool listed = false;   // The watch has shown both records of this node.
-  bool removed = false;  // For ever.
+  bool listed = false;     // The watch has shown both records of this node.
+  bool removed = false;    // For ever.
+  bool remembered = true;  // The file says what the roster says.
   bool stopping = false;
   bool stopped = false;
 
@@ -102,6 +110,7 @@ void Membership::Impl::apply(const StateEvent& event) {
   {
     const std::lock_guard lock(mutex);
     differs = roster.apply(event);
+    remembered = false;
     // Somebody erased what is ours, or the state is another one now. What this watch has not heard
     // of yet looks the same: then it is written once more, which does no harm.
     const bool missing = !roster.is_live(id) || roster.members().count(id) == 0;
@@ -120,10 +129,35 @@ milliseconds Membership::Impl::beat_delay() {
   return std::chrono::duration_cast<milliseconds>(third * (1 + late));
 }
 
+Roster Membership::Impl::recall() const {
+  if (config.memory.empty()) return {};
+  const auto text = read_private_file(config.memory);
+  if (!text && text.error().code == Errc::member_unknown) return {};
+  auto known = text ? Roster::read(*text) : std::nullopt;
+  if (known) return *std::move(known);
+  spdlog::warn("members that were known are forgotten file={} error=\"{}\"", config.memory.string(),
+               text ? "not a list of members" : text.error().message);
+  return {};
+}
+
+/// At most once a beat, however much changes.
+void Membership::Impl::remember() {
+  std::string text;
+  {
+    const std::lock_guard lock(mutex);
+    if (config.memory.empty() || std::exchange(remembered, true)) return;
+    text = roster.write();
+  }
+  if (const auto written = write_private_file(config.memory, text); !written) {
+    spdlog::warn("members not remembered error=\"{}\"", written.error().message);
+  }
+}
+
 void Membership::Impl::run() {
   for (;;) {
     const auto result = beat();
     if (result || !is_removed()) report(result);
+    remember();
     std::unique_lock lock(mutex);
     auto delay = result ? beat_delay() : std::exchange(retry, retry * 2);
     if (result) retry = kRetryMin;
@@ -287,6 +321,7 @@ void Membership::stop() {
   impl_->changed.notify_all();
   impl_->thread.join();
   impl_->watch.reset();
+  impl_->remember();
   LeaseId held = 0;
   {
     const std::lock_guard lock(impl_->mutex);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,11 +15,14 @@ namespace shoal {
 
 /// The time that a lease of liveness has in a cluster of so many members: `ttl_min`, and more where
 /// all members together would beat more often than 500 times a second. A beat is due every third of
-/// it, and up to a fifth of that later, by chance.
+/// it, and up to three tenths of that later, by chance.
 [[nodiscard]] std::chrono::seconds lease_ttl(std::size_t members, std::chrono::seconds ttl_min);
 
 struct MembershipConfig {
   std::chrono::seconds ttl_min{15};
+  /// A file for what was last known of the members: a node that starts while the state is away
+  /// goes on with that. Empty: nothing is remembered.
+  std::filesystem::path memory;
 };
 
 /// A member and what is known of it.

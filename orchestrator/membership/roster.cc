@@ -1,11 +1,10 @@
 #include "orchestrator/membership/roster.h"
 
 #include <algorithm>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
 
 #include "orchestrator/keys.h"
 
@@ -76,6 +75,26 @@ bool Roster::erase(const std::string& key) {
   if (const auto id = id_below(state_keys::kRemoved, key)) removed_.erase(*id);
   if (const auto id = id_below(state_keys::kDrain, key)) drained_.erase(*id);
   return false;
+}
+
+std::string Roster::write() const {
+  auto json = nlohmann::ordered_json::object();
+  for (const auto& [id, member] : members_) json[state_keys::node(id)] = to_json(member);
+  for (const auto& id : live_) json[state_keys::live(id)] = "";
+  for (const auto& id : removed_) json[state_keys::removed(id)] = "";
+  for (const auto& id : drained_) json[state_keys::drain(id)] = "";
+  return json.dump();
+}
+
+std::optional<Roster> Roster::read(std::string_view text) {
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  Roster roster;
+  for (const auto& [key, value] : json.items()) {
+    if (!value.is_string()) return std::nullopt;
+    roster.set({key, value.get<std::string>(), 0, 0, 0});
+  }
+  return roster;
 }
 
 bool Roster::is_member(const std::string& id) const {

@@ -2,8 +2,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "orchestrator/membership/member.h"
 #include "orchestrator/state/state.h"
@@ -16,6 +18,11 @@ class Roster {
  public:
   /// Whether the live members, or what peers() says of them, changed.
   bool apply(const StateEvent& event);
+
+  /// What is known, as a text that outlives the process; and back. A roster from a text is not
+  /// known(), and nothing when the text is not one of write()'s.
+  [[nodiscard]] std::string write() const;
+  [[nodiscard]] static std::optional<Roster> read(std::string_view text);
 
   /// Whether there was a first list.
   [[nodiscard]] bool known() const { return known_; }

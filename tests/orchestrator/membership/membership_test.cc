@@ -1,6 +1,7 @@
 #include "orchestrator/membership/membership.h"
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -16,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr MembershipConfig kPatient{60s};  // No lease ends by itself within a test.
-constexpr MembershipConfig kHasty{2s};
+const MembershipConfig kPatient{60s, {}};  // No lease ends by itself within a test.
+const MembershipConfig kHasty{2s, {}};
 
 void require_live(const Membership& membership) { REQUIRE(membership.wait_until_live(60s)); }
 
@@ -120,6 +121,41 @@ TEST_CASE("While the state is away the members that were known stay",
   CHECK(first.is_member(b.id));
   CHECK(first.admit(b.id));
   CHECK(first.admit(*make_node_id()).error().code == Errc::unavailable);
+}
+
+TEST_CASE("A node that starts while the state is away knows the members of before",
+          "[orchestrator][membership]") {
+  const TestState test;
+  const MembershipConfig config{60s, test.folder.path() / "node" / "members.json"};
+  const auto a = new_member();
+  const auto b = new_member();
+  const auto gone = new_member();
+  FragileState fragile(*test.state);
+  {
+    Membership other(*test.state, b, kPatient);
+    Membership removed(*test.state, gone, kPatient);
+    Membership first(fragile, a, config);
+    wait_for_peers(first, {a.id, b.id, gone.id});
+    REQUIRE(remove_member(*test.state, gone.id));
+    wait_for_peers(first, {a.id, b.id});
+    fragile.deaf = true;
+  }
+  fragile.away = true;
+  Membership again(fragile, a, config);
+  CHECK(live_ids(again) == std::set<std::string>{a.id, b.id});
+  CHECK(again.now()->find(b.id)->urls == b.urls);
+  CHECK(again.admit(b.id));
+  CHECK(again.is_removed(gone.id));
+  CHECK(again.admit(gone.id).error().code == Errc::denied);
+  CHECK_FALSE(again.wait_until_live(0ms));
+}
+
+TEST_CASE("A memory of members that cannot be read is none", "[orchestrator][membership]") {
+  const TestState test;
+  const MembershipConfig config{60s, test.folder.path() / "members.json"};
+  std::ofstream(config.memory) << GENERATE("", "{\"members/nodes/n-a\":7}", "nonsense");
+  Membership membership(*test.state, new_member(), config);
+  CHECK(membership.wait_until_live(60s));
 }
 
 TEST_CASE("A removed node is refused by the others, and stops by itself",
