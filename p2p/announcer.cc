@@ -55,7 +55,8 @@ struct Announcer::Impl {
         send(std::move(its_send)),
         followed(its_store.events().last()),
         plan(config, its_peers.now()->self, boot, microseconds_since_1970()) {
-    plan.members(ids_of(*its_peers.now()), Steady::now());
+    members = its_peers.now();
+    plan.members(ids_of(*members), Steady::now());
   }
 
   void decide();
@@ -78,6 +79,7 @@ struct Announcer::Impl {
   bool woken = true;
   std::uint64_t followed;  // The last event that the plan knows.
   AnnouncePlan plan;
+  std::shared_ptr<const PeerSet> members;  // That the plan knows.
   Steady::time_point store_again{};
   std::deque<AnnouncePlan::Message> due;
   std::size_t under_way = 0;  // Taken from the plan.
@@ -153,9 +155,10 @@ void Announcer::Impl::decide() {
   while (!stopping) {
     woken = false;
     lock.unlock();  // Those that wake us hold locks of their own.
-    auto members = ids_of(*peers.now());
+    auto set = peers.now();
     lock.lock();
-    plan.members(std::move(members), Steady::now());
+    if (set != members) plan.members(ids_of(*set), Steady::now());
+    members = std::move(set);
     bool more = false;
     if (Steady::now() >= store_again) {
       // The feed first: a page that is read later holds what it said, or what came after.

@@ -101,12 +101,22 @@ Result<void> HolderReader::try_holders(
     const auto found = find_();
     sure = found.sure;
     auto holders = found.holders;
-    const auto favorite = std::find(holders.begin(), holders.end(), favorite_);
-    if (favorite != holders.end()) std::rotate(holders.begin(), favorite, favorite + 1);
+    const auto move_to = [&holders](const std::string& peer, bool front) {
+      const auto place = std::find(holders.begin(), holders.end(), peer);
+      if (place == holders.end()) return;
+      if (front) {
+        std::rotate(holders.begin(), place, place + 1);
+      } else {
+        std::rotate(place, place + 1, holders.end());
+      }
+    };
+    move_to(favorite_, true);
+    move_to(failed_, false);
     for (const auto& peer : holders) {
       const auto done = attempt(peer);
       if (done) {
         favorite_ = peer;
+        if (failed_ == peer) failed_.clear();
         return {};
       }
       spdlog::debug("holder failed peer={} digest={} error=\"{}\"", peer, info_.digest.to_string(),
@@ -190,10 +200,11 @@ Result<BlobBytes> HolderReader::read(std::uint64_t offset, std::size_t max, Wait
   auto done = current.empty() ? Result<void>(fail(Errc::io, "")) : attempt(current);
   if (!done) {
     if (!current.empty()) {
-      spdlog::info("transfer goes on at another holder digest={} offset={} peer={} error=\"{}\"",
+      spdlog::info("holder failed, another is sought digest={} offset={} peer={} error=\"{}\"",
                    info_.digest.to_string(), offset, current, done.error().message);
     }
     favorite_.clear();
+    failed_ = current;
     done = try_holders(attempt);
   }
   if (!done) return tl::unexpected(done.error());

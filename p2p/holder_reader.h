@@ -68,7 +68,8 @@ class HolderReader final : public BlobReader {
   PeerClients& clients_;
   BlobInfo info_;
   const FindHolders find_;
-  std::string favorite_;  // Who answered last.
+  std::string favorite_;  // Who answered last: asked first,
+  std::string failed_;    // and who failed last: asked last.
   std::optional<Source> source_;
   std::uint64_t window_ = 0;  // Bytes to ask for next.
   std::set<std::string> sources_;

@@ -120,9 +120,12 @@ class PeerClients::Impl::Stream final : public PeerStream {
 Result<std::vector<std::string>> PeerClients::Impl::addresses(const std::string& peer) {
   const auto set = peers.now();
   const auto* found = set->find(peer);
-  if (found == nullptr) return fail(Errc::member_unknown, "node " + peer + " does not live");
-  if (found->urls.empty()) return fail(Errc::unavailable, "node " + peer + " has no address");
   const std::lock_guard lock(mutex);
+  if (found == nullptr) {
+    std::erase_if(idle, [&](const auto& entry) { return entry.first.starts_with(peer + ' '); });
+    return fail(Errc::member_unknown, "node " + peer + " does not live");
+  }
+  if (found->urls.empty()) return fail(Errc::unavailable, "node " + peer + " has no address");
   if (stopping) return fail(Errc::unavailable, "this node is shutting down");
   const auto now = Steady::now();
   std::erase_if(failures,
