@@ -10,7 +10,8 @@
 namespace shoal {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
 
 JoinConfig joining(const std::string& address, const std::string& token,
                    const std::filesystem::path& folder) {

@@ -15,7 +15,8 @@
 namespace shoal {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 const MembershipConfig kPatient{60s, {}};  // No lease ends by itself within a test.
 const MembershipConfig kHasty{2s, {}};

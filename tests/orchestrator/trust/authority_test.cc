@@ -17,7 +17,8 @@
 namespace shoal {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
 
 struct Free {
   void operator()(BIO* bio) const { BIO_free(bio); }

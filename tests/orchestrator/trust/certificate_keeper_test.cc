@@ -12,7 +12,7 @@
 namespace shoal {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
 
 /// Signs as the keeper asks, fails first as often as the test wants, and counts.
 class Signer {

@@ -12,7 +12,8 @@
 namespace shoal {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
 
 const std::string kAuthority(64, 'a');
 
