@@ -163,7 +163,7 @@ void add_list(CLI::App& parent, Program& program) {
     if (client->json)
       terminal.out << Json{{"nodes", *members}}.dump() << '\n';
     else
-      print_members(terminal.out, *members);
+      print_members(terminal.out, members->dump());
     return ExitCode::ok;
   };
   command->callback([=, &program] { program.exit = run(); });
@@ -228,9 +228,9 @@ void add_drain(CLI::App& parent, Program& program) {
 
 }  // namespace
 
-void print_members(std::ostream& out, const Json& members) {
+void print_members(std::ostream& out, std::string_view members) {
   Table table({"NODE", "ID", "STATE", "ADDRESS", "ENGINE", "LABELS", "ROLES"});
-  for (const Json& member : members) {
+  for (const Json& member : Json::parse(members)) {
     table.add({name_of(member), member.at("id"), state_text(member), urls_text(member),
                engine_text(member), labels_text(member), roles_text(member)});
   }

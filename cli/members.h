@@ -1,8 +1,7 @@
 #pragma once
 
 #include <iosfwd>
-
-#include <nlohmann/json_fwd.hpp>
+#include <string_view>
 
 #include "cli/commands.h"
 
@@ -11,7 +10,7 @@ namespace shoal {
 /// `ls`, `show`, `label`, `drain` and `rm` below `shoal node`.
 void add_member_commands(CLI::App& node_command, Program& program);
 
-/// The members of a cluster, as `GET /shoal/v1/cluster/nodes` gives them, as a table.
-void print_members(std::ostream& out, const nlohmann::ordered_json& members);
+/// The members of a cluster, the JSON array of `GET /shoal/v1/cluster/nodes`, as a table.
+void print_members(std::ostream& out, std::string_view members);
 
 }  // namespace shoal

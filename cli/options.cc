@@ -231,6 +231,15 @@ Kind replica_patterns(In in) {
   });
 }
 
+/// A file that need not be given.
+template <class In>
+Kind file(In in) {
+  const auto parse = [](std::string_view text) -> Result<std::filesystem::path> {
+    return std::filesystem::path(text);
+  };
+  return kind("path", in, parse, [](const std::filesystem::path& value) { return value.string(); });
+}
+
 template <class In>
 Kind text(In in) {
   const auto parse = [](std::string_view value) -> Result<std::string> {
@@ -369,16 +378,16 @@ std::vector<Option> make_options() {
       option(
           "cluster.state", text(IN(cluster.state.url)),
           "Where the first node keeps the cluster's state: `embedded` or `etcd://HOST:PORT,...`."),
-      with_default("none", option("cluster.state-ca", path(IN(cluster.state.ca)),
+      with_default("none", option("cluster.state-ca", file(IN(cluster.state.ca)),
                                   "PEM file of the authority of etcd's certificates (etcds://).")),
-      with_default("none", option("cluster.state-cert", path(IN(cluster.state.certificate)),
+      with_default("none", option("cluster.state-cert", file(IN(cluster.state.certificate)),
                                   "PEM file of the certificate to show to etcd.")),
       with_default(
-          "none", option("cluster.state-key", path(IN(cluster.state.key)), "PEM file of its key.")),
+          "none", option("cluster.state-key", file(IN(cluster.state.key)), "PEM file of its key.")),
       with_default(
           "none", option("cluster.state-user", text(IN(cluster.state.user)), "User name at etcd.")),
       with_default("none",
-                   option("cluster.state-password-file", path(IN(cluster.state.password_file)),
+                   option("cluster.state-password-file", file(IN(cluster.state.password_file)),
                           "File with the password at etcd.")),
       option("log.format",
              choice<LogFormat>(IN(log.format), {{"auto", LogFormat::automatic},

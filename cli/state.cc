@@ -19,19 +19,18 @@ ExitCode run(Terminal& terminal, const ClientOptions& client, const std::string&
     const auto keys = so_far.value("keys", std::uint64_t{0});
     return RunProgress{keys, so_far.value("total", std::uint64_t{0}), counted(keys, "key")};
   };
-  const auto text = follow_run(terminal, client, "migrate",
-                               "cluster/state/move?to=" + percent_encode(to),
-                               "the node ended the move early; run it again", read);
+  const auto text =
+      follow_run(terminal, client, "migrate", "cluster/state/move?to=" + percent_encode(to),
+                 "the node ended the move early; run it again", read);
   if (!text) return report(terminal, text.error());
   if (client.json) {
     terminal.out << *text << '\n';
     return ExitCode::ok;
   }
   const Json moved = Json::parse(*text);
-  terminal.out << fmt::format(
-      "{} ({}) copied and compared; the members go to {}\n",
-      counted(moved.at("keys").get<std::uint64_t>(), "key"),
-      human_bytes(moved.at("bytes").get<std::uint64_t>()), printable(to));
+  terminal.out << fmt::format("{} ({}) copied and compared; the members go to {}\n",
+                              counted(moved.at("keys").get<std::uint64_t>(), "key"),
+                              human_bytes(moved.at("bytes").get<std::uint64_t>()), printable(to));
   return ExitCode::ok;
 }
 

@@ -38,7 +38,7 @@ void print(std::ostream& out, const Json& status) {
                      transfers.at("now").get<std::uint64_t>(),
                      human_bytes(transfers.at("bytes").get<std::uint64_t>()));
   out << '\n';
-  print_members(out, status.at("members"));
+  print_members(out, status.at("members").dump());
 }
 
 ExitCode run(Terminal& terminal, const ClientOptions& client) {

@@ -78,7 +78,11 @@ TEST_CASE_METHOD(ConfigTest, "Every option can be set in each of the three ways"
                                                      {"number", "7"},
                                                      {"percentage", "85%"},
                                                      {"list of HOST:PORT", "[::1]:1,127.0.0.1:2"},
+                                                     {"list of NAME=VALUE", "dc=west,rack=r7"},
+                                                     {"list of PATTERN=COUNT", "team/*=3,a=1"},
                                                      {"path", "/srv/shoal"},
+                                                     {"text", "some-text"},
+                                                     {"`local`, `replicated`", "local"},
                                                      {"`none`, `untagged`, `all`", "all"},
                                                      {"`auto`, `text`, `json`", "json"},
                                                      {"`debug`, `info`, `warn`, `error`", "warn"}};
@@ -93,19 +97,24 @@ TEST_CASE_METHOD(ConfigTest, "Every option can be set in each of the three ways"
     ConfigSources by_flag{{{option.key, value}}, {}, sources.environment, false};
     if (option.key == "store.low-watermark")
       by_flag.flags.emplace_back("store.high-watermark", "85%");
-    CHECK(setting(load_config(by_flag).value(), option.key).value == value);
+    const bool needs_cluster = option.key == "join" || option.key == "token";
+    if (needs_cluster) by_flag.flags.emplace_back("cluster.listen", "127.0.0.1:0");
+    const std::string shown = option.secret ? "(set)" : value;
+    CHECK(setting(load_config(by_flag).value(), option.key).value == shown);
 
     ConfigSources by_environment{{}, {}, sources.environment, false};
+    if (needs_cluster) by_environment.environment["SHOAL_CLUSTER_LISTEN"] = "127.0.0.1:0";
     by_environment.environment[option.environment()] = value;
-    CHECK(setting(load_config(by_environment).value(), option.key).value == value);
+    CHECK(setting(load_config(by_environment).value(), option.key).value == shown);
 
     const auto dot = option.key.find('.');
     const bool nested = dot != std::string::npos;
-    write(nested ? option.key.substr(0, dot) + ":\n  " + option.key.substr(dot + 1) + ": '" +
-                       value + "'"
-                 : option.key + ": '" + value + "'");
+    const std::string cluster = needs_cluster ? "cluster:\n  listen: '127.0.0.1:0'\n" : "";
+    write(cluster + (nested ? option.key.substr(0, dot) + ":\n  " + option.key.substr(dot + 1) +
+                                  ": '" + value + "'"
+                            : option.key + ": '" + value + "'"));
     const auto from_file = load_config(sources).value();
-    CHECK(setting(from_file, option.key).value == value);
+    CHECK(setting(from_file, option.key).value == shown);
     CHECK(setting(from_file, option.key).value != option.default_text);
   }
 }

@@ -346,7 +346,8 @@ class Etcd:
 
     def _ready(self):
         return subprocess.run(self.host.enter(
-            ["curl", "--silent", "--fail", "--max-time", "2", f"http://{self.host.ip}:2379/health"]),
+            ["curl", "--silent", "--fail", "--max-time", "2",
+             f"http://{self.host.ip}:2379/health"]),
             capture_output=True, check=False).returncode == 0
 
     def kill(self):

@@ -21,9 +21,10 @@ class Docker:
         self.env = {"DOCKER_CONFIG": str(self.folder / "config"), "DOCKER_HOST": self.socket,
                     "DOCKER_BUILDKIT": "0"}
         self.engine = Process(
-            enter(["dockerd", "--data-root", self.folder / "data", "--exec-root", self.folder / "exec",
-             "-H", self.socket, "-p", self.folder / "docker.pid", "--bridge=none",
-             "--iptables=false", "--ip6tables=false", "--shutdown-timeout=1"]),
+            enter(["dockerd", "--data-root", self.folder / "data",
+                   "--exec-root", self.folder / "exec", "-H", self.socket,
+                   "-p", self.folder / "docker.pid", "--bridge=none", "--iptables=false",
+                   "--ip6tables=false", "--shutdown-timeout=1"]),
             self.folder / "dockerd.log")
         try:
             until(self._ready, "the Docker engine answers")

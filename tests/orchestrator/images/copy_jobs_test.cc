@@ -7,7 +7,8 @@
 namespace shoal {
 namespace {
 
-using namespace std::chrono_literals;
+constexpr std::chrono::milliseconds kAtOnce{0};
+constexpr std::chrono::hours kForever{1};
 
 /// Work that goes on until it is let go.
 struct Held {
@@ -28,12 +29,12 @@ struct Held {
 TEST_CASE("Work of one name is done once for all that ask", "[orchestrator][jobs]") {
   Held held;
   CopyJobs jobs(2);
-  auto standing = jobs.run("a", held.work(), 0ms);
+  auto standing = jobs.run("a", held.work(), kAtOnce);
   REQUIRE(standing);
   CHECK_FALSE(standing->ended);
-  auto other = std::async(std::launch::async, [&] { return jobs.run("a", held.work(), 1h); });
+  auto other = std::async(std::launch::async, [&] { return jobs.run("a", held.work(), kForever); });
   while (held.begun == 0) std::this_thread::yield();
-  standing = jobs.run("a", held.work(), 1ms);
+  standing = jobs.run("a", held.work(), kAtOnce);
   REQUIRE(standing);
   CHECK_FALSE(standing->ended);
   CHECK(standing->steps == 7);
@@ -53,14 +54,14 @@ TEST_CASE("An end that nobody waited for is told to the next who asks", "[orches
     return fail(Errc::disk_full, "no room");
   };
   CopyJobs jobs(1);
-  REQUIRE(jobs.run("a", fails, 0ms));
+  REQUIRE(jobs.run("a", fails, kAtOnce));
   while (jobs.active() > 0) std::this_thread::yield();
-  const auto told = jobs.run("a", fails, 1h);
+  const auto told = jobs.run("a", fails, kForever);
   REQUIRE(told);
   REQUIRE(told->error);
   CHECK(told->error->code == Errc::disk_full);
   CHECK(times <= 2);
-  REQUIRE(jobs.run("a", fails, 1h)->error);  // Forgotten by now: done anew.
+  REQUIRE(jobs.run("a", fails, kForever)->error);  // Forgotten by now: done anew.
   CHECK(times >= 2);
 }
 
@@ -72,11 +73,11 @@ TEST_CASE("Jobs that stop let nobody wait", "[orchestrator][jobs]") {
     return {};
   };
   jobs.start("a", endless);
-  auto waiting = std::async(std::launch::async, [&] { return jobs.run("b", endless, 1h); });
+  auto waiting = std::async(std::launch::async, [&] { return jobs.run("b", endless, kForever); });
   while (jobs.active() < 2) std::this_thread::yield();
   jobs.stop();
   CHECK(waiting.get().error().code == Errc::unavailable);
-  CHECK(jobs.run("c", endless, 1h).error().code == Errc::unavailable);
+  CHECK(jobs.run("c", endless, kForever).error().code == Errc::unavailable);
 }
 
 }  // namespace
