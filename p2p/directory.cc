@@ -75,7 +75,10 @@ Directory::Directory(DirectoryConfig config, Peers& peers, PeerClients& clients,
         changed_ = true;
         wake_.notify_one();
       })),
-      keeper_([this] { keep_table(); }) {}
+      keeper_([this] { keep_table(); }) {
+  spdlog::debug("directory started young_s={} small_cluster={}", config_.young.count(),
+                config_.small_cluster);
+}
 
 Directory::~Directory() {
   subscription_.reset();

@@ -209,6 +209,12 @@ class TestNode {
     store = std::move(*opened);
     table.emplace(config.directory.table, boot);
     routes.emplace(*table, pool);
+    PeerClientsConfig clients_config;
+    clients_config.tls = *TlsContext::client(tls);
+    clients_config.progress_timeout = std::chrono::seconds(1);
+    clients_config.failure_memory = std::chrono::milliseconds(200);
+    clients.emplace(clients_config, peers);
+    directory.emplace(config.directory, peers, *clients, *table);
     HttpServerConfig server_config;
     server_config.listen = {address.empty() ? "127.0.0.1:0" : address};
     server_config.threads = 2;
@@ -220,12 +226,6 @@ class TestNode {
     server = std::move(*bound);
     address = server->addresses().front();
     server->start();
-    PeerClientsConfig clients_config;
-    clients_config.tls = *TlsContext::client(tls);
-    clients_config.progress_timeout = std::chrono::seconds(1);
-    clients_config.failure_memory = std::chrono::milliseconds(200);
-    clients.emplace(clients_config, peers);
-    directory.emplace(config.directory, peers, *clients, *table);
     if (config.announces) {
       announcer.emplace(config.announce, *store, peers, boot,
                         [this](const std::string& peer, const Announce& message) {
