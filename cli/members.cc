@@ -15,10 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string name_of(const Json& member) {
-  const auto name = member.at("labels").value("name", "");
-  return name.empty() ? member.at("id").get<std::string>() : name;
-}
+std::string name_of(const Json& member) { return member.at("name").get<std::string>(); }
 
 /// Without the name, which has a column of its own.
 std::string labels_text(const Json& member) {

@@ -1,5 +1,6 @@
 #include "cli/metrics.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -47,6 +48,37 @@ void add_store(std::vector<MetricFamily>& families, const Usage& usage) {
                            "Blobs whose content did not match their digest.", usage.quarantined));
 }
 
+MetricFamily counter(std::string name, std::string help, std::uint64_t value) {
+  return family(std::move(name), std::move(help), MetricType::Counter, static_cast<double>(value));
+}
+
+void add_cluster(std::vector<MetricFamily>& families, const ClusterStatus& cluster) {
+  const auto live = std::count_if(cluster.members.begin(), cluster.members.end(),
+                                  [](const NodeView& node) { return node.live; });
+  families.push_back(gauge("shoal_cluster_members", "Nodes that joined.", cluster.members.size()));
+  families.push_back(gauge("shoal_cluster_members_live", "Nodes that this one sees alive.",
+                           static_cast<std::uint64_t>(live)));
+  families.push_back(gauge("shoal_cluster_state_available", "1 while the cluster's state answers.",
+                           cluster.state_available ? 1 : 0));
+  families.push_back(
+      gauge("shoal_cluster_leader", "1 on the node that leads.", cluster.standing.epoch ? 1 : 0));
+  families.push_back(
+      gauge("shoal_cluster_images", "Images that this node looks after.", cluster.replicas.images));
+  families.push_back(gauge("shoal_cluster_images_short", "Of these, those with too few copies.",
+                           cluster.replicas.short_here));
+  families.push_back(counter("shoal_cluster_copies_total", "Copies made by this node's order.",
+                             cluster.replicas.copies));
+  families.push_back(gauge("shoal_cluster_fetches", "Blobs on their way from other nodes.",
+                           cluster.transfers.transfers));
+  families.push_back(counter("shoal_cluster_fetched_blobs_total", "Blobs from other nodes.",
+                             cluster.transfers.stored));
+  families.push_back(
+      counter("shoal_cluster_fetched_bytes_total", "Bytes of them.", cluster.transfers.bytes));
+  families.push_back(counter("shoal_cluster_wrong_blobs_total",
+                             "Blobs from other nodes that did not match their digest.",
+                             cluster.transfers.wrong));
+}
+
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
@@ -71,9 +103,11 @@ void add_process(std::vector<MetricFamily>& families) {
 
 }  // namespace
 
-std::string metrics_text(const prometheus::Registry& registry, const Store& store) {
+std::string metrics_text(const prometheus::Registry& registry, const Store& store,
+                         const ClusterStatus* cluster) {
   auto families = registry.Collect();
   add_store(families, store.usage());
+  if (cluster != nullptr) add_cluster(families, *cluster);
   add_process(families);
   return prometheus::TextSerializer().Serialize(families);
 }

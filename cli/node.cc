@@ -2,6 +2,7 @@
 
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -162,7 +163,9 @@ Response Node::serve_own(const Request& request) const {
     return stopping_ ? text_response(503, "stopping\n") : text_response(200, "ready\n");
   }
   if (path == "/metrics") {
-    Response response = text_response(200, metrics_text(*metrics_, *store_));
+    const auto cluster = cluster_ ? std::optional(cluster_->status()) : std::nullopt;
+    Response response =
+        text_response(200, metrics_text(*metrics_, *store_, cluster ? &*cluster : nullptr));
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;
   }

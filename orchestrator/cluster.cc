@@ -8,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include "orchestrator/advertise.h"
-#include "orchestrator/cluster_status.h"
 #include "orchestrator/enrolment.h"
 #include "orchestrator/images/cluster_content.h"
 #include "orchestrator/images/name_import.h"
@@ -328,6 +327,7 @@ void Cluster::stop(std::chrono::seconds grace) {
 Elsewhere& Cluster::elsewhere() { return *impl_->content; }
 asio::thread_pool& Cluster::remote() { return impl_->remote; }
 bool Cluster::expendable(const Digest& digest) { return impl_->replicas->expendable(digest); }
+ClusterStatus Cluster::status() const { return impl_->status(); }
 std::vector<std::string> Cluster::addresses() const { return impl_->server->addresses(); }
 const std::string& Cluster::node_id() const { return impl_->enrolled.identity.node_id; }
 

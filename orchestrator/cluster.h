@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "orchestrator/cluster_config.h"
+#include "orchestrator/cluster_status.h"
 #include "registry/http/server.h"
 #include "storage/elsewhere.h"
 #include "storage/store.h"
@@ -50,6 +51,9 @@ class Cluster {
   ///   GET  status              see cluster_status.h
   ///   POST state/move?to=URL   see StateHome::move_to(); streams its progress as LongRun does
   [[nodiscard]] asio::awaitable<Response> serve_local(Request& request);
+
+  /// Never blocks for long.
+  [[nodiscard]] ClusterStatus status() const;
 
   /// The addresses of the port between nodes.
   [[nodiscard]] std::vector<std::string> addresses() const;

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/membership/membership_api.h"
+
 namespace shoal {
 namespace {
 
@@ -19,21 +21,9 @@ Json leader_json(const ClusterStatus& status) {
 
 }  // namespace
 
-std::string name_of(const Member& member) {
-  const auto name = member.labels.find("name");
-  return name == member.labels.end() || name->second.empty() ? member.id : name->second;
-}
-
 std::string to_json(const ClusterStatus& status) {
   Json members = Json::array();
-  for (const auto& view : status.members) {
-    Json node = Json::parse(to_json(view.member));
-    node["name"] = name_of(view.member);
-    node["live"] = view.live;
-    node["drained"] = view.drained;
-    node["self"] = view.self;
-    members.push_back(std::move(node));
-  }
+  for (const auto& view : status.members) members.push_back(Json::parse(to_json(view)));
   const auto& replicas = status.replicas;
   const auto& transfers = status.transfers;
   return Json{{"alone", false},

@@ -36,7 +36,4 @@ struct ClusterStatus {
 [[nodiscard]] std::string to_json(const MigrateProgress& progress);
 [[nodiscard]] std::string to_json(const MigrateReport& report);
 
-/// What people call a node: its label `name`, or its id.
-[[nodiscard]] std::string name_of(const Member& member);
-
 }  // namespace shoal

@@ -31,6 +31,7 @@ bool reads(const Request& request) {
 
 Json json_of(const NodeView& view) {
   Json json = Json::parse(to_json(view.member));
+  json["name"] = name_of(view.member);
   json["live"] = view.live;
   json["drained"] = view.drained;
   json["self"] = view.self;
@@ -66,6 +67,13 @@ Result<LabelChanges> parse_changes(std::string_view text) {
 }
 
 }  // namespace
+
+std::string name_of(const Member& member) {
+  const auto name = member.labels.find("name");
+  return name == member.labels.end() || name->second.empty() ? member.id : name->second;
+}
+
+std::string to_json(const NodeView& view) { return json_of(view).dump(); }
 
 asio::awaitable<Response> MembershipApi::serve(Request& request) {
   std::string_view path = request.path;

@@ -10,6 +10,12 @@
 
 namespace shoal {
 
+/// What people call a node: its label `name`, or its id.
+[[nodiscard]] std::string name_of(const Member& member);
+
+/// NODE, as below.
+[[nodiscard]] std::string to_json(const NodeView& view);
+
 /// The cluster's members and join tokens in the node's own API, JSON, on the loopback port of every
 /// member. Below `/shoal/v1/cluster/`:
 ///
@@ -26,7 +32,7 @@ namespace shoal {
 ///   DELETE nodes/<id>                  refuses its certificate from now on, for ever
 ///     200  {"id":"n-...","removed":true}
 ///
-///   NODE   {"id":"n-...","urls":["https://10.0.0.1:5001"],"labels":{"dc":"west"},
+///   NODE   {"id":"n-...","name":"host-a","urls":["https://10.0.0.1:5001"],"labels":{"dc":"west"},
 ///           "capacity":{"disk_bytes":1,"memory_bytes":1,"cores":1},
 ///           "engine":{"kind":"docker","version":"20.10.24","api_version":"1.41"} or null,
 ///           "version":"0.1.0","joined":"2026-11-22T04:56:07Z","holds_state":true,
@@ -35,6 +41,7 @@ namespace shoal {
 /// Errors are documents as those of the registry API: 404 no such node, 400 bad parameters, 409 a
 /// node that the cluster cannot do without, 429 too many tokens, 503 the state is away. Reading
 /// nodes works while it is. Thread-safe.
+/// `name` is the label of that name, or else the id.
 class MembershipApi {
  public:
   /// All must outlive it. What blocks runs on `pool`.
