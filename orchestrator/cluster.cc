@@ -33,6 +33,8 @@ constexpr unsigned kRemoteThreads = 64;    // For this node's clients that wait 
 constexpr std::chrono::seconds kPeerProgressTimeout{10};
 constexpr std::chrono::seconds kLeaderTtl{10};
 constexpr std::chrono::seconds kFirstLook{5};  // How long a start waits to hear of the others.
+constexpr std::string_view kManifestsPath = "/cluster/v1/manifests";
+constexpr std::string_view kBlobsPath = "/cluster/v1/blobs/";
 constexpr const char* kMovePath = "/shoal/v1/cluster/state/move";
 constexpr const char* kStatusPath = "/shoal/v1/cluster/status";
 
@@ -77,7 +79,7 @@ struct Cluster::Impl {
   [[nodiscard]] Result<void> bind();
   void assemble(Member self);
   [[nodiscard]] asio::awaitable<Response> serve_peer(Request& request);
-  [[nodiscard]] asio::awaitable<Response> remove_manifest(const Request& request);
+  [[nodiscard]] asio::awaitable<Response> remove_content(const Request& request);
   [[nodiscard]] Response move_state(Request& request);
   [[nodiscard]] ClusterStatus status() const;
 
@@ -222,20 +224,26 @@ asio::awaitable<Response> Cluster::Impl::serve_peer(Request& request) {
   }
   if (DirectoryRoutes::serves(path)) co_return co_await directory_routes->handle(request);
   if (path == "/cluster/v1/replicate") co_return co_await replicas->serve(request);
-  if (path == "/cluster/v1/manifests") {
-    if (request.method == Method::delete_) co_return co_await remove_manifest(request);
+  if (path == kManifestsPath || path.starts_with(kBlobsPath)) {
+    if (request.method == Method::delete_) co_return co_await remove_content(request);
     co_return co_await peer_api->serve(request);
   }
-  if (path.starts_with("/cluster/v1/blobs/")) co_return co_await peer_api->serve(request);
   co_return not_here();
 }
 
-asio::awaitable<Response> Cluster::Impl::remove_manifest(const Request& request) {
+/// DELETE /cluster/v1/manifests?repository=&digest= and /cluster/v1/blobs/DIGEST?repository=
+asio::awaitable<Response> Cluster::Impl::remove_content(const Request& request) {
+  const bool is_blob = request.path != kManifestsPath;
   const auto repository = Repository::parse(request.parameter("repository").value_or(""));
   if (!repository) co_return error_response(repository.error());
-  const auto digest = Digest::parse(request.parameter("digest").value_or(""));
+  const auto text = is_blob ? std::string_view(request.path).substr(kBlobsPath.size())
+                            : request.parameter("digest").value_or("");
+  const auto digest = Digest::parse(text);
   if (!digest) co_return error_response(digest.error());
-  const auto drop = [&] { return parts.store.manifests().remove(*repository, *digest); };
+  const auto drop = [&] {
+    return is_blob ? parts.store.blobs().remove(*repository, *digest)
+                   : parts.store.manifests().remove(*repository, *digest);
+  };
   const auto removed = co_await run_on(parts.disk.get_executor(), drop);
   if (!removed) co_return error_response(removed.error());
   Response response;

@@ -48,8 +48,11 @@ asio::awaitable<Response> head(const RouteContext& context, const Repository& re
 asio::awaitable<Response> remove(const RouteContext& context, const Repository& repository,
                                  const Digest& digest) {
   if (!context.config.deletes) co_return deletes_disabled("GET, HEAD");
-  const auto drop = [&] { return context.store.blobs().remove(repository, digest); };
-  const auto removed = co_await on_disk(context.disk, drop);
+  const auto drop = [&] {
+    return context.shared != nullptr ? context.shared->remove_blob(repository, digest)
+                                     : context.store.blobs().remove(repository, digest);
+  };
+  const auto removed = co_await on_disk(context.blocking(), drop);
   if (!removed) co_return error_response(removed.error());
   Response response;
   response.status = 202;

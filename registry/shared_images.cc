@@ -225,6 +225,14 @@ Result<void> SharedImages::remove(const Repository& repository, const Digest& di
   return {};
 }
 
+Result<void> SharedImages::remove_blob(const Repository& repository, const Digest& digest) {
+  const auto removed = elsewhere_.remove_blob(repository, digest);
+  if (!removed && !is_unknown(removed.error())) return of_others(removed.error());
+  auto own = store_.blobs().remove(repository, digest);
+  if (own || !is_unknown(own.error()) || !removed) return own;
+  return {};
+}
+
 Result<bool> SharedImages::remove_unused(const Repository& repository, const Digest& digest) {
   std::string after;
   for (bool more = true; more;) {

@@ -59,6 +59,8 @@ class SharedImages {
   /// Takes the tag, or the manifest and its tags, away everywhere.
   [[nodiscard]] Result<void> untag(const Repository& repository, const Tag& tag);
   [[nodiscard]] Result<void> remove(const Repository& repository, const Digest& digest);
+  /// Takes the blob out of the repository everywhere.
+  [[nodiscard]] Result<void> remove_blob(const Repository& repository, const Digest& digest);
   /// Takes the manifest out of the own store alone, if no tag of any node names it and no index
   /// here lists it. Says whether it did.
   [[nodiscard]] Result<bool> remove_unused(const Repository& repository, const Digest& digest);

@@ -61,6 +61,10 @@ class Elsewhere {
   /// Takes the manifest, and the tags that name it, away on all nodes that can be reached.
   /// Fails as resolve() does.
   [[nodiscard]] virtual Result<void> remove(const Repository& repository, const Digest& digest) = 0;
+  /// Takes the blob out of the repository on all nodes that can be reached. Fails with blob_unknown
+  /// when none of them has it there.
+  [[nodiscard]] virtual Result<void> remove_blob(const Repository& repository,
+                                                 const Digest& digest) = 0;
 };
 
 }  // namespace shoal

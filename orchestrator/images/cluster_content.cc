@@ -63,20 +63,34 @@ Result<void> ClusterContent::untag(const Repository& repository, const Tag& tag)
   return parts_.names.untag(repository, tag);
 }
 
+/// How many of the content's holders did as they were told; the log names those that could not be.
+std::size_t ClusterContent::remove_from_holders(const Digest& digest, const std::string& target) {
+  std::size_t removed = 0;
+  for (const auto& peer : parts_.directory.lookup(digest).holders) {
+    const auto answer = parts_.clients.send(peer, "DELETE", target);
+    if (answer && answer->status == 202) ++removed;
+    if (answer && (answer->status == 202 || answer->status == 404)) continue;
+    spdlog::warn("content not removed peer={} digest={} reason=\"{}\"", peer, digest.to_string(),
+                 answer ? fmt::format("it answered {}", answer->status) : answer.error().message);
+  }
+  return removed;
+}
+
 Result<void> ClusterContent::remove(const Repository& repository, const Digest& digest) {
   const auto untagged = parts_.names.untag_all(repository, digest);
   if (!untagged) return tl::unexpected(untagged.error());
-  const auto target =
-      fmt::format("/cluster/v1/manifests?repository={}&digest={}",
-                  percent_encode(repository.text()), percent_encode(digest.to_string()));
-  for (const auto& peer : parts_.directory.lookup(digest).holders) {
-    const auto answer = parts_.clients.send(peer, "DELETE", target);
-    const bool gone = answer && (answer->status == 202 || answer->status == 404);
-    if (gone) continue;
-    spdlog::warn("manifest not removed peer={} digest={} reason=\"{}\"", peer, digest.to_string(),
-                 answer ? fmt::format("it answered {}", answer->status) : answer.error().message);
-  }
+  static_cast<void>(remove_from_holders(
+      digest, fmt::format("/cluster/v1/manifests?repository={}&digest={}",
+                          percent_encode(repository.text()), percent_encode(digest.to_string()))));
   return {};
+}
+
+Result<void> ClusterContent::remove_blob(const Repository& repository, const Digest& digest) {
+  const auto removed = remove_from_holders(
+      digest, fmt::format("/cluster/v1/blobs/{}?repository={}", digest.to_string(),
+                          percent_encode(repository.text())));
+  if (removed > 0) return {};
+  return fail(Errc::blob_unknown, "no other node has the blob in this repository");
 }
 
 }  // namespace shoal

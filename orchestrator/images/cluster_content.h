@@ -41,8 +41,12 @@ class ClusterContent : public Elsewhere {
                                      const std::vector<Tag>& tags) override;
   [[nodiscard]] Result<void> untag(const Repository& repository, const Tag& tag) override;
   [[nodiscard]] Result<void> remove(const Repository& repository, const Digest& digest) override;
+  [[nodiscard]] Result<void> remove_blob(const Repository& repository,
+                                         const Digest& digest) override;
 
  private:
+  [[nodiscard]] std::size_t remove_from_holders(const Digest& digest, const std::string& target);
+
   const Parts parts_;
 };
 

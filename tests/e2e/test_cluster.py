@@ -234,6 +234,21 @@ def test_an_orderly_stop_is_seen_at_once_and_a_kill_in_time(three):
           seconds=LIVENESS_S + 3)
 
 
+def test_what_is_deleted_on_one_host_is_gone_on_all(three):
+    first, second, third = three
+    answer, digest = push_small(second, "app", b"to go")
+    assert answer.status == 201
+    for host in three:
+        assert pull_small(host, "app") == b"to go"
+    with third.api() as api:
+        assert api.send("DELETE", f"/v2/app/manifests/{digest}").status == 202
+    for host in three:
+        with host.api() as api:
+            for reference in ("1", digest):
+                assert api.send("GET", f"/v2/app/manifests/{reference}").status == 404
+            assert api.send("GET", "/v2/app/tags/list").json()["tags"] == []
+
+
 def test_tokens_expire_are_used_up_and_cannot_be_made_up(network):
     first = network.host()
     first.flags += FLAGS

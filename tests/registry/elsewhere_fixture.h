@@ -157,6 +157,9 @@ class OtherNode : public Elsewhere {
     if (untagged > 0 || removed) return {};
     return fail(Errc::manifest_unknown, "no such manifest");
   }
+  Result<void> remove_blob(const Repository& repository, const Digest& digest) override {
+    return other_.blobs().remove(repository, digest);
+  }
 
  private:
   static tl::unexpected<Error> away(const std::string& who) {

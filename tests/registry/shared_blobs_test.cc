@@ -54,6 +54,18 @@ TEST_CASE_METHOD(SharedBlobsTest, "Several ranges of a blob of another node come
   CHECK(first < second);
 }
 
+TEST_CASE_METHOD(SharedBlobsTest, "A deleted blob is gone on all nodes that have it", "[cluster]") {
+  const auto url = url_of(a.push_blob("app", content));
+  CHECK(b.get(url).body == content);
+  const bool also_here = GENERATE(true, false);
+  const auto there = url_of(a.push_blob("app", "held by one"));
+  CHECK(b.send(Method::delete_, also_here ? url : there).status == 202);
+  CHECK(b.get(also_here ? url : there).status == 404);
+  CHECK(a.get(also_here ? url : there).status == 404);
+  CHECK(b.get(also_here ? there : url).status == 200);
+  CHECK(b.send(Method::delete_, also_here ? url : there).status == 404);
+}
+
 TEST_CASE_METHOD(SharedBlobsTest, "What was read to its end is served from here", "[cluster]") {
   const auto digest = a.push_blob("app", content);
   CHECK(b.get(url_of(digest)).body == content);
