@@ -62,7 +62,8 @@ TEST_CASE_METHOD(TableTest, "Who holds what is known until it is taken back", "[
 
 TEST_CASE_METHOD(TableTest, "The same hash under another algorithm is another content",
                  "[p2p][directory]") {
-  const auto hash = blob(1).hash();
+  const auto digest = blob(1);
+  const auto hash = digest.hash();
   std::vector<std::uint8_t> twice(hash.begin(), hash.end());
   twice.insert(twice.end(), hash.begin(), hash.end());
   tell("a", {blob(1)});

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <thread>
 
 #include "orchestrator/state/election.h"
 #include "tests/orchestrator/state/conformance_rules.h"
@@ -37,6 +38,7 @@ void revoke_erases(StateFixture& fixture) {
   const auto lease = granted(state, kLong);
   const auto other = granted(state, kLong);
   Watched watched(fixture.other(), prefix);
+  while (watched.relists() == 0) std::this_thread::yield();  // What follows is told as changes.
   commit(state,
          {put(prefix + "a", "1", lease), put(prefix + "b", "2", lease), put(prefix + "c", "3"),
           put(prefix + "d", "4", lease), put(prefix + "e", "5", lease)});
@@ -48,7 +50,9 @@ void revoke_erases(StateFixture& fixture) {
   CHECK(state.get(prefix + "b")->has_value());
   CHECK(state.get(prefix + "d")->has_value());
   watched.expect({{prefix + "b", "22"}, {prefix + "c", "3"}, {prefix + "d", "44"}});
-  CHECK(watched.changes().back().erased);
+  const auto changes = watched.changes();
+  REQUIRE_FALSE(changes.empty());
+  CHECK(changes.back().erased);
   CHECK(state.revoke(lease));
   CHECK(state.revoke(other));
 }
