@@ -79,7 +79,9 @@ struct Announcer::Impl {
   bool woken = true;
   std::uint64_t followed;  // The last event that the plan knows.
   AnnouncePlan plan;
-  std::shared_ptr<const PeerSet> members;  // That the plan knows.
+  std::shared_ptr<const PeerSet> members;  // That the plan knows,
+  std::uint64_t looked = 0;                // since this round of decide();
+  std::uint64_t begun = 0;                 // of so many that have begun.
   Steady::time_point store_again{};
   std::deque<AnnouncePlan::Message> due;
   std::size_t under_way = 0;  // Taken from the plan.
@@ -154,11 +156,13 @@ void Announcer::Impl::decide() {
   std::unique_lock lock(mutex);
   while (!stopping) {
     woken = false;
+    const auto round = ++begun;
     lock.unlock();  // Those that wake us hold locks of their own.
     auto set = peers.now();
     lock.lock();
     if (set != members) plan.members(ids_of(*set), Steady::now());
     members = std::move(set);
+    looked = round;
     bool more = false;
     if (Steady::now() >= store_again) {
       // The feed first: a page that is read later holds what it said, or what came after.
@@ -248,7 +252,12 @@ Result<void> Announcer::flush(std::chrono::milliseconds timeout) {
   auto& impl = *impl_;
   const auto target = impl.store.events().last();
   std::unique_lock lock(impl.mutex);
-  const auto told = [&] { return impl.followed >= target && impl.plan.settled(); };
+  const auto round = impl.begun + 1;  // One that sees who lives now.
+  impl.woken = true;
+  impl.decider.notify_one();
+  const auto told = [&] {
+    return impl.looked >= round && impl.followed >= target && impl.plan.settled();
+  };
   impl.waiters.wait_for(lock, timeout, [&] { return impl.stopping || told(); });
   if (told()) return {};
   if (impl.stopping) return fail(Errc::unavailable, "this node is shutting down");

@@ -33,8 +33,8 @@ class Announcer {
   /// A peer is now another process, which was told nothing yet. Never blocks for long.
   void restarted(const std::string& peer, std::uint64_t boot);
 
-  /// Waits until the directory nodes know what the store's feed said before this call, except for
-  /// those that do not answer. Fails with timed_out.
+  /// Waits until those that are directory nodes by now know what the store's feed said before this
+  /// call, except for those that do not answer. Fails with timed_out.
   [[nodiscard]] Result<void> flush(std::chrono::milliseconds timeout);
 
   struct Status {
