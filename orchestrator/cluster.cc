@@ -207,8 +207,9 @@ void Cluster::Impl::assemble(Member self) {
   replicas = std::make_unique<Replicas>(
       replicas_config, ReplicasParts{parts.store, *names, *membership, *directory, *clients,
                                      *manifests, *blobs, blocking});
-  content = std::make_unique<ClusterContent>(ClusterContent::Parts{
-      *names, *manifests, *blobs, *replicas, *directory, *clients, config.replicas.durability});
+  content = std::make_unique<ClusterContent>(
+      ClusterContent::Parts{*names, *manifests, *blobs, *replicas, *directory, *clients,
+                            *membership, config.replicas.durability});
 }
 
 asio::awaitable<Response> Cluster::Impl::serve_peer(Request& request) {

@@ -226,6 +226,8 @@ std::vector<Directory::Found> Directory::lookup_some(std::span<const Digest> dig
     if (self != directories.end()) std::iter_swap(self, directories.end() - 1);
   }
   ask_directories(search);
+  ask_peers(search);
+  // Last: a hint names one that may be gone by now, and must not keep from asking the others.
   for (std::size_t i = 0; i < search.digests.size(); ++i) {
     auto& holders = search.found[i].holders;
     for (const auto& peer : hints_.of(search.digests[i])) {
@@ -234,7 +236,6 @@ std::vector<Directory::Found> Directory::lookup_some(std::span<const Digest> dig
       if (usable && !known) holders.push_back(peer);
     }
   }
-  ask_peers(search);
   for (auto& found : search.found) {
     std::shuffle(found.holders.begin(), found.holders.end(), random_numbers());
   }

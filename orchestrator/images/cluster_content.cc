@@ -1,5 +1,7 @@
 #include "orchestrator/images/cluster_content.h"
 
+#include <set>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -65,8 +67,17 @@ Result<void> ClusterContent::untag(const Repository& repository, const Tag& tag)
 
 /// How many of the content's holders did as they were told; the log names those that could not be.
 std::size_t ClusterContent::remove_from_holders(const Digest& digest, const std::string& target) {
+  // Whoever got it a moment ago is not in the directory yet: in a cluster that is not too large,
+  // everybody is told.
+  constexpr std::size_t kToldMax = 64;
+  const auto found = parts_.directory.lookup(digest).holders;
+  std::set<std::string> told(found.begin(), found.end());
+  const auto set = parts_.peers.now();
+  for (const auto& peer : set->peers) {
+    if (set->peers.size() <= kToldMax && peer.id != set->self) told.insert(peer.id);
+  }
   std::size_t removed = 0;
-  for (const auto& peer : parts_.directory.lookup(digest).holders) {
+  for (const auto& peer : told) {
     const auto answer = parts_.clients.send(peer, "DELETE", target);
     if (answer && answer->status == 202) ++removed;
     if (answer && (answer->status == 202 || answer->status == 404)) continue;

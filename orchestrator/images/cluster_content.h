@@ -20,6 +20,7 @@ class ClusterContent : public Elsewhere {
     Replicas& replicas;
     Directory& directory;
     PeerClients& clients;
+    Peers& peers;
     Durability durability;
   };
   /// All of it must outlive this.

@@ -137,8 +137,8 @@ def test_without_the_state_known_names_are_pulled_and_new_ones_refused(three):
     for host in three:
         assert pull_small(host, "app", "2") == b"new"
         with host.api() as api:
-            manifest = api.send("GET", "/v2/app/manifests/1", headers=ACCEPT)
-            assert manifest.headers["Shoal-Stale"] is None
+            until(lambda api=api: api.send("GET", "/v2/app/manifests/1", headers=ACCEPT)
+                  .headers["Shoal-Stale"] is None, "the host hears of the state again")
 
 
 def test_a_dead_leader_is_followed_by_another(three):
