@@ -178,11 +178,8 @@ void Cluster::Impl::assemble(Member self) {
         if (!request) return tl::unexpected(request.error());
         return enrolled.authority->sign(*request, current.node_id, config.certificate_lifetime);
       });
-  election = std::make_unique<Election>(
-      *state, state_keys::kLeader, id, kLeaderTtl, [](const Election::Standing& standing) {
-        spdlog::info("leader known leader={} self={}", standing.leader.value_or("none"),
-                     standing.epoch.has_value());
-      });
+  election = std::make_unique<Election>(*state, state_keys::kLeader, id, kLeaderTtl,
+                                        [](const Election::Standing&) {});
 
   clients = std::make_unique<PeerClients>(PeerClientsConfig{client_tls, kPeerProgressTimeout},
                                           *membership);

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "registry/http/whole_body.h"
 #include "storage/run_on.h"
 
 namespace shoal {
@@ -11,7 +12,6 @@ namespace {
 
 constexpr std::string_view kAnnounce = "/cluster/v1/directory/announce";
 constexpr std::string_view kLookup = "/cluster/v1/directory/lookup";
-constexpr std::size_t kPieceBytes = 64 << 10;
 
 Response refuse(int status, std::string sentence) {
   Response response;
@@ -26,23 +26,6 @@ Response answer(std::string body) {
   response.headers.add("Content-Type", "application/octet-stream");
   response.body = std::move(body);
   return response;
-}
-
-asio::awaitable<Result<std::string>> read_body(RequestBody& body) {
-  std::string text;
-  for (;;) {
-    const auto kept = text.size();
-    text.resize(kept + kPieceBytes);
-    const std::span<char> room(text.data() + kept, kPieceBytes);
-    const auto count = co_await body.read(room);
-    if (!count) co_return tl::unexpected(count.error());
-    text.resize(kept + *count);
-    if (text.size() > kDirectoryBodyBytesMax) {
-      co_return fail(Errc::too_large, "a directory message has at most " +
-                                          std::to_string(kDirectoryBodyBytesMax) + " bytes");
-    }
-    if (*count < kPieceBytes) co_return text;
-  }
 }
 
 Response serve_announce(DirectoryTable& table, const std::string& peer, std::string_view body) {
@@ -74,7 +57,7 @@ asio::awaitable<Response> DirectoryRoutes::handle(Request& request) {
     response.headers.add("Allow", "POST");
     co_return response;
   }
-  const auto body = co_await read_body(*request.body);
+  const auto body = co_await read_whole(*request.body, kDirectoryBodyBytesMax);
   if (!body && body.error().code == Errc::too_large) co_return refuse(413, body.error().message);
   if (!body) co_return refuse(400, body.error().message);
   const auto work = [&] {

@@ -6,6 +6,7 @@
 
 #include "registry/disk.h"
 #include "registry/error_response.h"
+#include "registry/http/whole_body.h"
 #include "registry/manifest.h"
 #include "registry/manifest_answer.h"
 #include "registry/shared_images.h"
@@ -144,28 +145,6 @@ asio::awaitable<Response> remove(const RouteContext& context, const Repository& 
   co_return response;
 }
 
-/// The whole body, or too_large: what is above the limit is not read.
-asio::awaitable<Result<std::string>> read_body(RequestBody& body, std::uint64_t bytes_max) {
-  const auto too_large = [&] {
-    return fail(Errc::too_large, "manifests may have at most " + std::to_string(bytes_max) +
-                                     " bytes here (registry.manifest-max)");
-  };
-  const auto length = body.length();
-  if (length && *length > bytes_max) co_return too_large();
-  std::string content;
-  for (std::uint64_t room = length.value_or(std::min<std::uint64_t>(64 << 10, bytes_max)) + 1;;) {
-    const auto filled = content.size();
-    content.resize(static_cast<std::size_t>(room));
-    const auto space = std::span(content).subspan(filled);
-    const auto got = co_await body.read(space);
-    if (!got) co_return tl::unexpected(got.error());
-    content.resize(filled + *got);
-    if (content.size() > bytes_max) co_return too_large();
-    if (*got < space.size()) co_return content;
-    room = std::min(room * 4, bytes_max + 1);
-  }
-}
-
 struct Push {
   const Repository& repository;
   const ManifestReference& reference;
@@ -252,7 +231,12 @@ asio::awaitable<Response> put(const RouteContext& context, const Repository& rep
   }
   auto tags = tag_parameters(request);
   if (!tags) co_return error_response(tags.error());
-  const auto content = co_await read_body(*request.body, context.config.manifest_bytes_max);
+  const auto bytes_max = context.config.manifest_bytes_max;
+  auto content = co_await read_whole(*request.body, bytes_max);
+  if (!content && content.error().code == Errc::too_large) {
+    content = fail(Errc::too_large, "manifests may have at most " + std::to_string(bytes_max) +
+                                        " bytes here (registry.manifest-max)");
+  }
   if (!content) co_return error_response(content.error());
 
   const auto content_type = request.headers.find("Content-Type").value_or("");

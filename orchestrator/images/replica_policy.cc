@@ -27,6 +27,12 @@ unsigned ReplicaPolicy::replicas_of(const Repository& repository) const {
   return replicas;
 }
 
+unsigned ReplicaPolicy::replicas_max() const {
+  unsigned most = replicas;
+  for (const auto& [pattern, count] : patterns) most = std::max(most, count);
+  return most;
+}
+
 Result<std::pair<std::string, unsigned>> parse_replica_pattern(std::string_view text) {
   const auto equals = text.rfind('=');
   const auto digits = equals == text.npos ? std::string_view() : text.substr(equals + 1);
@@ -74,6 +80,17 @@ std::vector<Peer> replica_targets(const std::vector<Peer>& ranked,
     if (!peer.draining && !chosen.contains(peer.id)) choose(peer);
   }
   return targets;
+}
+
+bool is_expendable(const std::vector<Peer>& ranked, const std::set<std::string>& holders,
+                   const std::string& self, unsigned replicas) {
+  std::size_t before = 0;
+  for (const auto& peer : ranked) {
+    if (before >= replicas) return true;
+    if (peer.id == self) return false;
+    before += !peer.draining && holders.contains(peer.id) ? 1 : 0;
+  }
+  return before >= replicas;
 }
 
 }  // namespace shoal

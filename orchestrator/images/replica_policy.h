@@ -27,6 +27,8 @@ struct ReplicaPolicy {
   Durability durability = Durability::replicated;
 
   [[nodiscard]] unsigned replicas_of(const Repository& repository) const;
+  /// The largest number that any repository may have.
+  [[nodiscard]] unsigned replicas_max() const;
 };
 
 /// `team/*=3`. Fails with usage.
@@ -40,5 +42,12 @@ struct ReplicaPolicy {
 [[nodiscard]] std::vector<Peer> replica_targets(const std::vector<Peer>& ranked,
                                                 const std::set<std::string>& holders,
                                                 unsigned replicas, const std::string& spread);
+
+/// Whether `self`, a holder, may let the content go: when `replicas` other holders, draining ones
+/// not counted, stand before it in the ranking. So of all that ask at the same time, those keep it
+/// that the ranking names first, and never do all let it go.
+[[nodiscard]] bool is_expendable(const std::vector<Peer>& ranked,
+                                 const std::set<std::string>& holders, const std::string& self,
+                                 unsigned replicas);
 
 }  // namespace shoal

@@ -1,12 +1,14 @@
 #include "orchestrator/images/replicas.h"
 
 #include <algorithm>
-#include <map>
+#include <optional>
+#include <random>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/images/own_images.h"
 #include "p2p/rendezvous.h"
 #include "registry/error_response.h"
 #include "storage/run_on.h"
@@ -19,8 +21,8 @@ using Steady = std::chrono::steady_clock;
 
 constexpr unsigned kCopiesAtOnce = 4;
 constexpr std::chrono::milliseconds kPatience{2000};  // Of one request about a copy.
-constexpr std::chrono::seconds kUnsureAgain{5};       // Until a pass that could not find out.
-constexpr std::size_t kPage = 500;
+// Until the next pass after one that left something undone; doubles each time.
+constexpr std::chrono::seconds kAgainFirst{5};
 
 Error copy_error(const std::string& peer, const HttpAnswer& answer) {
   std::string reason = fmt::format("it answered {}", answer.status);
@@ -67,7 +69,9 @@ Replicas::Status Replicas::status() const {
 
 bool Replicas::expendable(const Digest& digest) {
   const auto found = parts_.directory.lookup(digest);
-  return found.holders.size() >= std::max(1u, config_.policy.replicas);
+  const auto set = parts_.peers.now();
+  return is_expendable(ranked(digest, set->peers), {found.holders.begin(), found.holders.end()},
+                       set->self, config_.policy.replicas_max());
 }
 
 /// Whether the own store has all of the image.
@@ -97,17 +101,22 @@ void Replicas::replicate_later(const Repository& repository, const Digest& manif
   });
 }
 
+/// Who should get one, of those that have not refused to.
+std::vector<Peer> Replicas::missing_copies(const Image& image, const std::set<std::string>& holders,
+                                           const std::set<std::string>& refused) const {
+  auto candidates = parts_.peers.now()->peers;
+  std::erase_if(candidates, [&](const Peer& peer) { return refused.contains(peer.id); });
+  return replica_targets(ranked(image.manifest, std::move(candidates)), holders,
+                         config_.policy.replicas_of(image.repository), config_.policy.spread);
+}
+
 /// `holders` have all of it. Targets that refuse are passed over for the next.
 Result<std::size_t> Replicas::spread(const Image& image, std::set<std::string> holders) {
   std::set<std::string> refused;
   std::string reasons;
   const unsigned wanted = config_.policy.replicas_of(image.repository);
   for (;;) {
-    const auto set = parts_.peers.now();
-    auto candidates = set->peers;
-    std::erase_if(candidates, [&](const Peer& peer) { return refused.contains(peer.id); });
-    const auto targets = replica_targets(ranked(image.manifest, std::move(candidates)), holders,
-                                         wanted, config_.policy.spread);
+    const auto targets = missing_copies(image, holders, refused);
     if (targets.empty()) break;
     const std::string& target = targets.front().id;
     const auto copied = copy_to(target, image);
@@ -155,15 +164,27 @@ Result<void> Replicas::copy_to(const std::string& peer, const Image& image) {
   }
 }
 
+/// Points the own tags at a manifest that is here; one that moves meanwhile is left to its mover.
+Result<void> Replicas::name_here(const Image& image) {
+  auto& manifests = parts_.store.manifests();
+  for (const auto& tag : image.tags) {
+    std::optional<Digest> former;
+    if (const auto info = manifests.stat(image.repository, tag, Wait::yes)) former = info->digest;
+    if (former == image.manifest) continue;
+    const auto moved = manifests.move_tag(image.repository, tag, former, image.manifest);
+    if (!moved) return tl::unexpected(moved.error());
+  }
+  return {};
+}
+
 /// Fetches what is missing of an image that `from` holds.
 Result<void> Replicas::receive(const Image& image, const std::string& from,
                                std::atomic<std::uint64_t>& steps, const std::atomic<bool>& stop) {
   parts_.directory.hint({image.manifest}, from);
   const auto known = parts_.store.manifests().stat(image.repository, image.manifest, Wait::yes);
-  if (!known || !image.tags.empty()) {
-    const auto fetched = parts_.manifests.fetch(image.repository, image.manifest, image.tags);
-    if (!fetched) return fetched;
-  }
+  const auto named = known ? name_here(image)
+                           : parts_.manifests.fetch(image.repository, image.manifest, image.tags);
+  if (!named) return named;
   ++steps;
   std::set<Digest> tried;  // Children that nobody has: an index may name what was never pushed.
   for (;;) {
@@ -223,56 +244,41 @@ asio::awaitable<Response> Replicas::serve(Request& request) {
 }
 
 void Replicas::repair() {
+  std::minstd_rand random(std::random_device{}());
+  // Nodes that saw the same change do not all begin at the same moment.
+  const auto soon = [&] {
+    const auto delay = std::chrono::milliseconds(config_.repair_delay);
+    return delay + delay / 2 * static_cast<int>(random() % 256) / 256;
+  };
   std::unique_lock lock(mutex_);
-  auto due = Steady::now() + config_.repair_delay;
+  auto due = Steady::now() + soon();
+  std::chrono::seconds again = kAgainFirst;
   while (!stopping_) {
-    if (std::exchange(changed_, false)) due = Steady::now() + config_.repair_delay;
+    if (std::exchange(changed_, false)) {
+      due = Steady::now() + soon();
+      again = kAgainFirst;
+    }
     if (wake_.wait_until(lock, due, [this] { return stopping_ || changed_; })) continue;
     lock.unlock();
-    const bool sure = pass();
+    const bool complete = pass();
     lock.lock();
-    due = Steady::now() + (sure ? config_.repair_interval : kUnsureAgain);
+    due = Steady::now() + (complete ? config_.repair_interval : again);
+    again = complete ? kAgainFirst : std::min(again * 2, config_.repair_interval);
   }
 }
 
-/// Looks after all tagged images that are here. False when not all could be found out.
+/// Looks after all images that are here. False when something is short or could not be found out.
 bool Replicas::pass() {
-  const auto stopping = [this] {
-    const std::lock_guard lock(mutex_);
-    return stopping_ || changed_;
-  };
-  bool sure = true;
   Status counted;
-  std::string repository_after;
-  for (bool more_repositories = true; more_repositories;) {
-    const auto repositories = parts_.names.repositories(repository_after, kPage);
-    if (!repositories) return false;
-    more_repositories = repositories->more;
-    for (const auto& name : repositories->entries) {
-      repository_after = name;
-      const auto repository = Repository::parse(name);
-      if (!repository) continue;
-      std::map<Digest, std::vector<Tag>> images;
-      std::string tag_after;
-      for (bool more_tags = true; more_tags;) {
-        const auto tags = parts_.names.tags(*repository, tag_after, kPage);
-        if (!tags) return false;
-        more_tags = tags->more;
-        for (const auto& entry : tags->entries) {
-          tag_after = entry.tag;
-          const auto tag = Tag::parse(entry.tag);
-          if (tag) images[entry.digest].push_back(*tag);
-        }
-      }
-      for (const auto& [digest, tags] : images) {
-        if (stopping()) return false;
-        const Care care = care_for({*repository, digest, tags});
-        counted.images += care == Care::enough || care == Care::short_of_copies ? 1 : 0;
-        counted.short_here += care == Care::short_of_copies ? 1 : 0;
-        sure = sure && care != Care::unsure;
-      }
-    }
-  }
+  bool sure = true;
+  const auto passed =
+      for_each_repository(parts_.store, [&](const Repository& repository) -> Result<void> {
+        const auto looked = look_after(repository, counted);
+        if (!looked) return tl::unexpected(looked.error());
+        sure = sure && *looked;
+        return {};
+      });
+  if (!passed) return false;
   const std::lock_guard lock(mutex_);
   status_.images = counted.images;
   status_.short_here = counted.short_here;
@@ -280,9 +286,39 @@ bool Replicas::pass() {
   return sure && counted.short_here == 0;
 }
 
-Replicas::Care Replicas::care_for(const Image& image) {
-  const auto here = parts_.store.manifests().stat(image.repository, image.manifest, Wait::yes);
-  if (!here) return Care::not_ours;
+/// Says whether all of the repository could be found out; fails when the pass is to end.
+Result<bool> Replicas::look_after(const Repository& repository, Status& counted) {
+  std::optional<TagsByManifest> tags;
+  const TagsOf tags_of = [&](const Digest& manifest) -> Result<std::vector<Tag>> {
+    if (!tags) {
+      auto read = read_tags([&](const std::string& after, std::size_t limit) {
+        return parts_.names.tags(repository, after, limit);
+      });
+      const bool none = !read && read.error().code == Errc::name_unknown;
+      if (!read && !none) return tl::unexpected(read.error());
+      tags = none ? TagsByManifest() : *std::move(read);
+    }
+    const auto found = tags->find(manifest);
+    return found == tags->end() ? std::vector<Tag>() : found->second;
+  };
+  bool sure = true;
+  const auto looked =
+      for_each_manifest(parts_.store, repository, [&](const Digest& manifest) -> Result<void> {
+        {
+          const std::lock_guard lock(mutex_);
+          if (stopping_ || changed_) return fail(Errc::unavailable, "the members changed");
+        }
+        const Care care = care_for({repository, manifest, {}}, tags_of);
+        counted.images += care == Care::enough || care == Care::short_of_copies ? 1 : 0;
+        counted.short_here += care == Care::short_of_copies ? 1 : 0;
+        sure = sure && care != Care::unsure;
+        return {};
+      });
+  if (!looked) return tl::unexpected(looked.error());
+  return sure;
+}
+
+Replicas::Care Replicas::care_for(Image image, const TagsOf& tags_of) {
   const auto parts = image_parts(parts_.store, image.repository, image.manifest);
   if (!parts) return Care::not_ours;
 
@@ -311,14 +347,25 @@ Replicas::Care Replicas::care_for(const Image& image) {
   const auto keeper = std::find_if(ranking.begin(), ranking.end(),
                                    [&](const Peer& peer) { return keepers.contains(peer.id); });
   if (keeper == ranking.end() || keeper->id != set->self) return Care::not_ours;
-  if (whole.empty()) {
+  if (!whole.empty() && missing_copies(image, whole, {}).empty()) return Care::enough;
+
+  auto tags = tags_of(image.manifest);
+  if (!tags) return Care::unsure;
+  if (tags->empty()) return Care::not_ours;  // Nobody asked for copies of what has no name.
+  image.tags = *std::move(tags);
+  return make_copies(image, std::move(whole));
+}
+
+Replicas::Care Replicas::make_copies(const Image& image, std::set<std::string> holders) {
+  if (holders.empty()) {
+    const auto self = parts_.peers.now()->self;
     std::atomic<std::uint64_t> steps{0};
-    const std::atomic<bool> stop{false};
-    const auto completed = receive(image, set->self, steps, stop);
+    const std::atomic<bool> stop{false};  // A stop interrupts the requests.
+    const auto completed = receive(image, self, steps, stop);
     if (!completed) return Care::short_of_copies;
-    whole.insert(set->self);
+    holders.insert(self);
   }
-  const auto copies = spread(image, whole);
+  const auto copies = spread(image, std::move(holders));
   if (copies) return Care::enough;
   spdlog::warn("image short of copies repository={} digest={} reason=\"{}\"",
                image.repository.text(), image.manifest.to_string(), copies.error().message);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -48,6 +49,9 @@ struct ReplicasParts {
 /// lacks. Repair needs no leader: of the nodes that hold an image, the first in its own ranking
 /// looks after it, so each image has one keeper, and another one when that dies.
 ///
+/// A pass of repair goes over the own store and asks the directory. The cluster's state is asked
+/// only by the keeper of an image that is short: what a pass costs the others is what was lost.
+///
 /// Thread-safe. Has threads of its own: one for repair and a few for copies.
 class Replicas {
  public:
@@ -71,15 +75,14 @@ class Replicas {
 
   struct Status {
     unsigned wanted = 0;           // Copies, where no pattern says otherwise.
-    std::uint64_t images = 0;      // That this node looks after, at the last pass of repair;
+    std::uint64_t images = 0;      // Manifests it looks after, as of the last pass of repair;
     std::uint64_t short_here = 0;  // of these, those with too few copies after it.
     std::uint64_t copies = 0;      // Made by this node's order since it started.
     bool checked = false;          // There was a pass since the members last changed.
   };
   [[nodiscard]] Status status() const;
 
-  /// Whether enough other live nodes hold the content for this one to let it go; false when nobody
-  /// can say. May block.
+  /// Whether this node may let the content go (is_expendable()). May block.
   [[nodiscard]] bool expendable(const Digest& digest);
 
   /// Ends repair and copies. Calls of `clients` that are under way must be interrupted first.
@@ -92,12 +95,20 @@ class Replicas {
     std::vector<Tag> tags;
   };
   enum class Care { not_ours, enough, short_of_copies, unsure };
+  /// The cluster's tags of a manifest of one repository, asked for only where copies are missing.
+  using TagsOf = std::function<Result<std::vector<Tag>>(const Digest& manifest)>;
 
   void repair();
   [[nodiscard]] bool pass();
-  [[nodiscard]] Care care_for(const Image& image);
+  [[nodiscard]] Result<bool> look_after(const Repository& repository, Status& counted);
+  [[nodiscard]] Care care_for(Image image, const TagsOf& tags_of);
+  [[nodiscard]] Care make_copies(const Image& image, std::set<std::string> holders);
+  [[nodiscard]] std::vector<Peer> missing_copies(const Image& image,
+                                                 const std::set<std::string>& holders,
+                                                 const std::set<std::string>& refused) const;
   [[nodiscard]] Result<std::size_t> spread(const Image& image, std::set<std::string> holders);
   [[nodiscard]] Result<void> copy_to(const std::string& peer, const Image& image);
+  [[nodiscard]] Result<void> name_here(const Image& image);
   [[nodiscard]] Result<void> receive(const Image& image, const std::string& from,
                                      std::atomic<std::uint64_t>& steps,
                                      const std::atomic<bool>& stop);

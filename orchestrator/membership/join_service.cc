@@ -14,6 +14,7 @@
 #include "registry/disk.h"
 #include "registry/error_response.h"
 #include "registry/http/client.h"
+#include "registry/http/whole_body.h"
 
 namespace shoal {
 namespace {

@@ -10,6 +10,7 @@
 #include "orchestrator/membership/messages.h"
 #include "registry/disk.h"
 #include "registry/error_response.h"
+#include "registry/http/whole_body.h"
 #include "registry/number.h"
 #include "registry/rfc3339.h"
 

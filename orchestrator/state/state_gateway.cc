@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <set>
-#include <span>
 
 #include <fmt/format.h>
 
 #include "orchestrator/state/gateway_answers.h"
 #include "orchestrator/state/gateway_requests.h"
 #include "orchestrator/state/gateway_watch.h"
+#include "registry/http/whole_body.h"
 #include "storage/run_on.h"
 
 namespace shoal {
@@ -35,26 +35,6 @@ Response failure_response(const Error& error) {
   response.status = failure.status;
   if (failure.status == 503 || failure.status == 429) response.headers.add("Retry-After", "1");
   return response;
-}
-
-asio::awaitable<Result<std::string>> read_body(RequestBody& body) {
-  std::string content;
-  const auto announced = body.length().value_or(0);
-  std::size_t room = announced < kBodyBytesMax ? static_cast<std::size_t>(announced) + 1 : 0;
-  while (announced <= kBodyBytesMax) {
-    const auto filled = content.size();
-    content.resize(std::min(std::max(room, filled * 2), kBodyBytesMax + 1));
-    const auto space = std::span(content).subspan(filled);
-    const auto got = co_await body.read(space);
-    if (!got) co_return tl::unexpected(got.error());
-    content.resize(filled + *got);
-    if (content.size() > kBodyBytesMax) break;
-    if (*got < space.size()) co_return content;
-    room = 64 << 10;
-  }
-  co_return fail(Errc::too_large, fmt::format("etcdserver: request is too large; at most {} bytes "
-                                              "are allowed",
-                                              kBodyBytesMax));
 }
 
 bool holds(const Comparison& comparison, const std::optional<VersionedEntry>& entry) {
@@ -301,7 +281,10 @@ struct StateGateway::Impl {
       response.headers.add("Allow", "POST");
       co_return response;
     }
-    const auto body = co_await read_body(*request.body);
+    auto body = co_await read_whole(*request.body, kBodyBytesMax);
+    if (!body && body.error().code == Errc::too_large) {
+      body = fail(Errc::too_large, "etcdserver: request is too large; " + body.error().message);
+    }
     if (!body) co_return failure_response(body.error());
     const bool root = request.path.rfind(kRoot, 0) == 0;
     const std::string path = root ? request.path.substr(kRoot.size()) : request.path;

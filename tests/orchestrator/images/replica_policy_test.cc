@@ -1,5 +1,7 @@
 #include "orchestrator/images/replica_policy.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 namespace shoal {
@@ -53,12 +55,48 @@ TEST_CASE("Copies are spread over the values of a label", "[orchestrator][replic
   CHECK(targets(ranked, {"a"}, 4, "dc") == Ids{"c", "d", "b"});
 }
 
+TEST_CASE("Of the holders the first of the ranking keep the content, the others may let it go",
+          "[orchestrator][replicas]") {
+  const std::vector<Peer> ranked = {peer("c"), peer("a"), peer("b"), peer("d")};
+  const std::set<std::string> holders = {"a", "b", "d"};
+  CHECK_FALSE(is_expendable(ranked, holders, "a", 2));
+  CHECK_FALSE(is_expendable(ranked, holders, "b", 2));
+  CHECK(is_expendable(ranked, holders, "d", 2));
+  CHECK(is_expendable(ranked, holders, "b", 1));
+  CHECK_FALSE(is_expendable(ranked, holders, "a", 1));
+  CHECK_FALSE(is_expendable(ranked, {"d"}, "d", 1));
+}
+
+TEST_CASE("Never do all holders let content go", "[orchestrator][replicas]") {
+  const std::vector<Peer> ranked = {peer("a", "", true), peer("b"), peer("c"), peer("d", "", true),
+                                    peer("e")};
+  const std::vector<std::string> ids = {"a", "b", "c", "d", "e"};
+  for (unsigned replicas = 1; replicas <= 4; ++replicas) {
+    for (unsigned mask = 1; mask < 32; ++mask) {
+      std::set<std::string> holders;
+      for (unsigned i = 0; i < 5; ++i) {
+        if ((mask >> i & 1) != 0) holders.insert(ids[i]);
+      }
+      std::size_t kept = 0;
+      for (const auto& id : holders) kept += is_expendable(ranked, holders, id, replicas) ? 0 : 1;
+      CAPTURE(replicas, mask);
+      CHECK(kept >= std::min<std::size_t>(replicas, holders.size()));
+    }
+  }
+}
+
+TEST_CASE("A draining holder does not stand in for another", "[orchestrator][replicas]") {
+  CHECK_FALSE(is_expendable({peer("a", "", true), peer("b")}, {"a", "b"}, "b", 1));
+  CHECK(is_expendable({peer("a"), peer("b", "", true)}, {"a", "b"}, "b", 1));
+}
+
 TEST_CASE("The first pattern that matches a repository decides", "[orchestrator][replicas]") {
   ReplicaPolicy policy;
   policy.patterns = {{"team/db*", 5}, {"team/*", 3}};
   CHECK(policy.replicas_of(*Repository::parse("team/db/main")) == 5);
   CHECK(policy.replicas_of(*Repository::parse("team/web/a")) == 3);
   CHECK(policy.replicas_of(*Repository::parse("web")) == 2);
+  CHECK(policy.replicas_max() == 5);
 }
 
 TEST_CASE("A pattern is read, and refused with what it should be", "[orchestrator][replicas]") {

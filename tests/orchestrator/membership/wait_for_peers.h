@@ -24,7 +24,8 @@ inline Member new_member() { return member_named(*make_node_id()); }
 
 inline std::set<std::string> live_ids(const Peers& peers) {
   std::set<std::string> ids;
-  for (const auto& peer : peers.now()->peers) ids.insert(peer.id);
+  const auto set = peers.now();  // The loop would not keep it.
+  for (const auto& peer : set->peers) ids.insert(peer.id);
   return ids;
 }
 
