@@ -8,8 +8,8 @@ constexpr std::chrono::seconds kScrubEvery = std::chrono::hours(24 * 7);
 
 }  // namespace
 
-Background::Background(StoreCore& core, Uploads& uploads)
-    : core_(core), uploads_(uploads), tender_([this] { tend(); }) {
+Background::Background(StoreCore& core, Uploads& uploads, Arrivals& arrivals)
+    : core_(core), uploads_(uploads), arrivals_(arrivals), tender_([this] { tend(); }) {
   if (core_.config.scrub_bytes_per_second > 0) scrubber_ = std::thread([this] { scrub(); });
 }
 
@@ -46,6 +46,7 @@ void Background::tend() {
     std::ignore = flush_uses(core_);
     std::ignore = collector.evict();
     uploads_.expire_idle();
+    arrivals_.expire_idle();
   }
 }
 

@@ -14,8 +14,8 @@ namespace shoal {
 /// kept for the next round: nothing here ends the process.
 class Background {
  public:
-  /// `uploads` and `core` must outlive it.
-  Background(StoreCore& core, Uploads& uploads);
+  /// All must outlive it.
+  Background(StoreCore& core, Uploads& uploads, Arrivals& arrivals);
   /// Ends the threads and waits for them.
   ~Background();
 
@@ -30,6 +30,7 @@ class Background {
 
   StoreCore& core_;
   Uploads& uploads_;
+  Arrivals& arrivals_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool poked_ = false;

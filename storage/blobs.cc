@@ -5,6 +5,7 @@
 
 #include "storage/core.h"
 #include "storage/keys.h"
+#include "storage/places.h"
 
 namespace shoal {
 namespace {
@@ -45,22 +46,27 @@ class InlineReader : public BlobReader {
 /// Content in segments; the pin keeps them from being dropped.
 class SegmentReader : public BlobReader {
  public:
-  SegmentReader(StoreCore& core, const Digest& digest, const ContentRecord& record,
+  SegmentReader(StoreCore& core, const Digest& digest, const ContentRecord& record, Places places,
                 std::shared_ptr<void> pin)
-      : core_(core), info_(info_of(digest, record)), id_(record.content_id), pin_(std::move(pin)) {}
+      : core_(core),
+        info_(info_of(digest, record)),
+        id_(record.content_id),
+        places_(std::move(places)),
+        pin_(std::move(pin)) {}
 
   const BlobInfo& info() const override { return info_; }
 
   Result<BlobBytes> read(std::uint64_t offset, std::size_t max, Wait wait) override {
     if (wait == Wait::no) return fail(Errc::would_block, "segments are read from the disk");
-    const std::uint64_t chunk = offset / kChunkBytes;
-    auto bytes = core_.content->read(id_, chunk);
-    const std::uint64_t expected = std::min(kChunkBytes, info_.size - chunk * kChunkBytes);
+    const std::uint64_t unit = places_.unit_bytes();
+    const std::uint64_t start = offset / unit * unit;
+    auto bytes = core_.content->read(id_, places_.value_at(offset));
+    const std::uint64_t expected = std::min(unit, info_.size - start);
     if (bytes && bytes->view().size() != expected) {
       bytes = fail(Errc::corrupt, "a chunk of the content has the wrong length");
     }
     if (bytes) {
-      bytes->narrow(offset % kChunkBytes, max);
+      bytes->narrow(offset - start, max);
       return bytes;
     }
     if (bytes.error().code == Errc::corrupt) {
@@ -74,6 +80,7 @@ class SegmentReader : public BlobReader {
   StoreCore& core_;
   BlobInfo info_;
   std::uint64_t id_;
+  Places places_;
   std::shared_ptr<void> pin_;
 };
 
@@ -144,7 +151,9 @@ Result<std::shared_ptr<BlobReader>> open_content(StoreCore& core, const Digest& 
   const auto still = load_content(core, digest, wait);
   if (!still) return tl::unexpected(still.error());
   if (!*still || (*still)->record.content_id != record.content_id) return unknown(digest);
-  return std::make_shared<SegmentReader>(core, digest, record, std::move(pin));
+  auto places = Places::decode((*still)->record.places);
+  if (!places) return tl::unexpected(places.error());
+  return std::make_shared<SegmentReader>(core, digest, record, *std::move(places), std::move(pin));
 }
 
 Result<BlobInfo> Blobs::mount(const Repository& repository, const Digest& digest,
@@ -212,6 +221,22 @@ Result<void> Blobs::remove(const Repository& repository, const Digest& digest) {
   const auto durable = core_.db->sync(*ticket);
   if (!durable) return durable;
   return free_content(core_, freed);
+}
+
+Result<void> Blobs::attach(const Digest& digest, std::string text) {
+  const auto digest_lock = core_.lock(digest);
+  const auto content = load_content(core_, digest, Wait::yes);
+  if (!content) return tl::unexpected(content.error());
+  if (!*content) return unknown(digest);
+  Change change;
+  change.put(keys::of_digest('d', digest), std::move(text));
+  const auto applied = core_.db->apply(std::move(change));
+  if (!applied) return tl::unexpected(applied.error());
+  return {};
+}
+
+Result<std::optional<std::string>> Blobs::attachment(const Digest& digest) const {
+  return core_.db->get(keys::of_digest('d', digest), Wait::yes);
 }
 
 Result<void> Blobs::pin(const Digest& digest, bool pinned) {

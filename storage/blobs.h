@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -98,6 +99,12 @@ class Blobs {
   /// before this returns (or when its last reader closes). Durable on return.
   /// Fails with blob_unknown or io.
   [[nodiscard]] Result<void> remove(const Repository& repository, const Digest& digest);
+
+  /// Keeps some text with content, as long as that is here; in place of what was kept before.
+  /// Survives a kill on return. Fails with blob_unknown or io.
+  [[nodiscard]] Result<void> attach(const Digest& digest, std::string text);
+  /// Nothing if there is none.
+  [[nodiscard]] Result<std::optional<std::string>> attachment(const Digest& digest) const;
 
   /// Pinned content is never evicted (it is collected as any other). Durable on return.
   [[nodiscard]] Result<void> pin(const Digest& digest, bool pinned);

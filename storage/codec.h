@@ -33,6 +33,8 @@ class RecordReader {
   /// Points into the record.
   [[nodiscard]] std::string_view text();
   [[nodiscard]] bool good() const { return good_; }
+  /// Whether there is another field: records of earlier versions have fewer.
+  [[nodiscard]] bool more() const { return !rest_.empty(); }
 
  private:
   std::string_view rest_;

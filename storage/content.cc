@@ -56,7 +56,7 @@ bool compresses(std::string_view chunk) {
 }  // namespace
 
 SegmentWriter::SegmentWriter(Content& content, std::uint64_t id, std::uint64_t first_chunk)
-    : content_(content), id_(id), first_chunk_(first_chunk), next_chunk_(first_chunk) {}
+    : content_(content), id_(id), next_chunk_(first_chunk) {}
 
 SegmentWriter::~SegmentWriter() {
   if (file_.empty()) return;

@@ -23,15 +23,18 @@ inline constexpr std::uint64_t kChunkBytes = 256 << 10;
 
 class Content;
 
-/// Writes one segment: consecutive whole chunks of one content, as one sorted-string-table file
-/// that is ingested by finish(). Compressed with zstd when the first chunk says that it pays.
-/// Blocking; one thread at a time. Destroyed before finish() it leaves nothing behind.
+/// Writes one segment: whole chunks of one content, consecutive but for seek(), as one
+/// sorted-string-table file that is ingested by finish(). Compressed with zstd when the first chunk
+/// says that it pays. Blocking; one thread at a time. Destroyed before finish() it leaves nothing
+/// behind.
 class SegmentWriter {
  public:
   ~SegmentWriter();
 
-  /// `bytes` is one chunk; only the content's very last may be shorter than kChunkBytes.
+  /// `bytes` is one chunk, or another unit (places.h); only the content's very last may be shorter.
   [[nodiscard]] Result<void> add(std::string_view bytes);
+  /// The next chunk has this number, above those before it.
+  void seek(std::uint64_t chunk) { next_chunk_ = chunk; }
   /// Bytes added.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   /// Syncs the file and makes it part of the content. Returns its bytes on disk. At least one
@@ -45,7 +48,6 @@ class SegmentWriter {
 
   Content& content_;
   std::uint64_t id_;
-  std::uint64_t first_chunk_;
   std::uint64_t next_chunk_;
   std::uint64_t size_ = 0;
   std::filesystem::path file_;

@@ -33,7 +33,8 @@ Result<std::optional<LoadedContent>> load_content(const StoreCore& core, const D
 
 Result<void> check_room(StoreCore& core, std::uint64_t bytes) {
   const auto fits = [&] {
-    const std::uint64_t stored = core.db->counters().stored_bytes + core.upload_bytes;
+    const std::uint64_t stored =
+        core.db->counters().stored_bytes + core.upload_bytes + core.arrival_bytes;
     return core.config.quota_bytes == 0 || stored + bytes <= core.config.quota_bytes;
   };
   if (!fits()) {
@@ -76,6 +77,7 @@ std::uint64_t drop_content(Change& change, const Digest& digest, const ContentRe
   // The entry by use may stand under a later hour; eviction erases what it finds without content.
   change.erase(keys::used(seconds(record.created) / 3600, digest));
   if (record.content_id != 0) change.erase(keys::numbered('i', record.content_id));
+  change.erase(keys::of_digest('d', digest));
   return record.content_id;
 }
 
@@ -121,8 +123,7 @@ void enqueue(Change& change, UnixTime due, const Digest& digest, char kind,
 }
 
 Result<BlobInfo> publish_blob(StoreCore& core, const Repository& repository, const Digest& digest,
-                              const ContentRecord& record, bool written,
-                              const std::string& upload_id) {
+                              const ContentRecord& record, const Publication& publication) {
   Change change;
   std::uint64_t surplus = 0;
   BlobInfo info{digest, record.size, record.stored_bytes};
@@ -138,10 +139,13 @@ Result<BlobInfo> publish_blob(StoreCore& core, const Repository& repository, con
     if (*existing) {
       info.stored_bytes = (*existing)->record.stored_bytes;
       surplus = record.content_id;
-    } else if (!written) {
+    } else if (!publication.written) {
       return fail(Errc::blob_unknown, "the content was deleted meanwhile");
     } else {
       add_content(core, change, digest, record);
+      if (!publication.attachment.empty()) {
+        change.put(keys::of_digest('d', digest), publication.attachment);
+      }
     }
     if (!*linked) {
       link(change, repository, digest, 'b', "");
@@ -153,7 +157,7 @@ Result<BlobInfo> publish_blob(StoreCore& core, const Repository& repository, con
       event.repository = repository.text();
       change.report(std::move(event));
     }
-    if (!upload_id.empty()) change.erase(keys::upload(upload_id));
+    if (!publication.source.empty()) change.erase(publication.source);
     std::ignore = core.leases.touch(digest);  // Nobody condemns it while we hold its lock.
     ticket = core.db->apply(std::move(change));
   }

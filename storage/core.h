@@ -64,9 +64,11 @@ struct StoreCore {
   Leases leases;
   Stripes repositories;
   Stripes digests;
-  std::atomic<std::uint64_t> uploads{0};       // Open sessions,
-  std::atomic<std::uint64_t> upload_bytes{0};  // and the bytes in them.
-  std::function<void()> poke = [] {};          // Wakes the background thread. Set before any use.
+  std::atomic<std::uint64_t> uploads{0};        // Open sessions,
+  std::atomic<std::uint64_t> upload_bytes{0};   // and the bytes in them.
+  std::atomic<std::uint64_t> arrivals{0};       // Contents on their way,
+  std::atomic<std::uint64_t> arrival_bytes{0};  // and what they will have when they are here.
+  std::function<void()> poke = [] {};           // Wakes the background thread. Set before any use.
 
   std::mutex evicting;  // One eviction at a time.
 
@@ -131,13 +133,20 @@ void enqueue(Change& change, UnixTime due, const Digest& digest, char kind,
                                            const Repository& repository, const Digest& digest,
                                            std::vector<std::uint64_t>& freed);
 
-/// Makes `record` the content of `digest`, links it into `repository`, and ends the upload session
-/// `upload_id` ("" for none). Durable on return. If the content is stored already, that stays and
-/// the record's segments are freed. `written` says that all segments of the record are ingested;
-/// without it, content that is not stored already fails with blob_unknown.
+/// How content came here, for publish_blob().
+struct Publication {
+  /// All segments of the record are ingested; without that, content that is not stored already
+  /// fails with blob_unknown.
+  bool written = true;
+  std::string source = {};      // The key of the upload or arrival that this ends; "": none.
+  std::string attachment = {};  // Stays with new content; "": none.
+};
+
+/// Makes `record` the content of `digest` and links it into `repository`. Durable on return. If the
+/// content is stored already, that stays and the record's segments are freed.
 [[nodiscard]] Result<BlobInfo> publish_blob(StoreCore& core, const Repository& repository,
                                             const Digest& digest, const ContentRecord& record,
-                                            bool written, const std::string& upload_id);
+                                            const Publication& publication);
 
 /// Takes content that does not match its digest out of service, if it is still the one with this
 /// content id.
@@ -148,7 +157,8 @@ void enqueue(Change& change, UnixTime due, const Digest& digest, char kind,
 void note_use(StoreCore& core, const Digest& digest);
 [[nodiscard]] Result<void> flush_uses(StoreCore& core);
 
-/// The session table; loads what a former process left.
+/// The tables of sessions and arrivals; they load what a former process left.
 [[nodiscard]] Result<std::unique_ptr<Uploads>> open_uploads(StoreCore& core);
+[[nodiscard]] Result<std::unique_ptr<Arrivals>> open_arrivals(StoreCore& core);
 
 }  // namespace shoal

@@ -16,6 +16,8 @@
 //   f repository 0 child parent      -> nothing              which manifests name content
 //   r repository 0 subject referrer  -> ReferrerRecord       referrers
 //   u upload id                      -> UploadRecord         open upload sessions
+//   v digest                         -> ArrivalRecord        content that is on its way
+//   d digest                         -> what was attached to the content
 //   q due digest kind repository     -> reason               candidates for collection
 //   i content id                     -> digest               whose segments these are
 //   l hour digest                    -> nothing              content by last use, and

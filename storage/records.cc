@@ -26,6 +26,7 @@ std::string ContentRecord::encode() const {
       .number(content_id)
       .number(seconds(created))
       .text(inline_bytes)
+      .text(places)
       .take();
 }
 
@@ -37,6 +38,7 @@ Result<ContentRecord> ContentRecord::decode(std::string_view bytes) {
   record.content_id = reader.number();
   record.created = unix_time(reader.number());
   record.inline_bytes = reader.text();
+  if (reader.more()) record.places = reader.text();
   const bool whole = record.content_id != 0 || record.inline_bytes.size() == record.size;
   if (!reader.good() || !whole) return damaged("content");
   return record;
@@ -140,6 +142,32 @@ Result<UploadRecord> UploadRecord::decode(std::string_view bytes) {
   record.stored_bytes = reader.number();
   record.used = unix_time(reader.number());
   if (!reader.good() || record.offset < record.segments_end) return damaged("upload");
+  return record;
+}
+
+std::string ArrivalRecord::encode() const {
+  return RecordWriter()
+      .number(size)
+      .number(piece_bytes)
+      .text(attachment)
+      .number(content_id)
+      .number(stored_bytes)
+      .number(seconds(used))
+      .text(places)
+      .take();
+}
+
+Result<ArrivalRecord> ArrivalRecord::decode(std::string_view bytes) {
+  RecordReader reader(bytes);
+  ArrivalRecord record;
+  record.size = reader.number();
+  record.piece_bytes = reader.number();
+  record.attachment = reader.text();
+  record.content_id = reader.number();
+  record.stored_bytes = reader.number();
+  record.used = unix_time(reader.number());
+  record.places = reader.text();
+  if (!reader.good() || record.size == 0 || record.piece_bytes == 0) return damaged("arrival");
   return record;
 }
 

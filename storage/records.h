@@ -22,7 +22,8 @@ struct ContentRecord {
   std::uint64_t stored_bytes = 0;  // Bytes on disk.
   std::uint64_t content_id = 0;    // Its segments (content.h); 0: the content is inline.
   UnixTime created{};
-  std::string_view inline_bytes;  // Points into the encoded record.
+  std::string_view inline_bytes;  // Points into the encoded record, and so does
+  std::string_view places;        // where its parts stand in the segments (places.h).
 
   [[nodiscard]] std::string encode() const;
   [[nodiscard]] static Result<ContentRecord> decode(std::string_view bytes);
@@ -69,6 +70,19 @@ struct UploadRecord {
 
   [[nodiscard]] std::string encode() const;
   [[nodiscard]] static Result<UploadRecord> decode(std::string_view bytes);
+};
+
+struct ArrivalRecord {
+  std::uint64_t size = 0;  // This and the next two are ArrivalInfo's.
+  std::uint64_t piece_bytes = 0;
+  std::string attachment;
+  std::uint64_t content_id = 0;
+  std::uint64_t stored_bytes = 0;  // On disk.
+  UnixTime used{};
+  std::string places;  // Of the pieces that are stored.
+
+  [[nodiscard]] std::string encode() const;
+  [[nodiscard]] static Result<ArrivalRecord> decode(std::string_view bytes);
 };
 
 struct QuarantineRecord {

@@ -50,20 +50,26 @@ class FolderLock {
   int descriptor_ = -1;
 };
 
-/// Frees segments that neither a record nor an upload session names: a process was interrupted
+/// Frees segments that no record, upload session or arrival names: a process was interrupted
 /// between writing and recording, or between erasing and freeing.
 Result<void> free_orphans(StoreCore& core) {
-  std::set<std::uint64_t> uploading;
-  const auto scanned = core.db->scan("u", "", [&](std::string_view, std::string_view value) {
+  std::set<std::uint64_t> coming;
+  auto scanned = core.db->scan("u", "", [&](std::string_view, std::string_view value) {
     const auto record = UploadRecord::decode(value);
-    if (record) uploading.insert(record->content_id);
+    if (record) coming.insert(record->content_id);
+    return true;
+  });
+  if (!scanned) return scanned;
+  scanned = core.db->scan("v", "", [&](std::string_view, std::string_view value) {
+    const auto record = ArrivalRecord::decode(value);
+    if (record) coming.insert(record->content_id);
     return true;
   });
   if (!scanned) return scanned;
   for (const std::uint64_t id : core.content->ids()) {
     const auto named = core.db->get(keys::numbered('i', id), Wait::yes);
     if (!named) return tl::unexpected(named.error());
-    if (*named || uploading.contains(id)) continue;
+    if (*named || coming.contains(id)) continue;
     const auto freed = free_content(core, {id});
     if (!freed) return freed;
   }
@@ -89,6 +95,7 @@ struct Store::Parts {
   Collector collector;
   Scrubber scrubber;
   std::unique_ptr<Uploads> uploads;
+  std::unique_ptr<Arrivals> arrivals;
   std::unique_ptr<Background> background;
 };
 
@@ -121,15 +128,19 @@ Result<std::unique_ptr<Store>> Store::open(const StoreConfig& config, const Cloc
   auto uploads = open_uploads(parts.core);
   if (!uploads) return tl::unexpected(uploads.error());
   parts.uploads = std::move(*uploads);
+  auto arrivals = open_arrivals(parts.core);
+  if (!arrivals) return tl::unexpected(arrivals.error());
+  parts.arrivals = std::move(*arrivals);
   const auto freed = free_orphans(parts.core);
   if (!freed) return tl::unexpected(freed.error());
-  parts.background = std::make_unique<Background>(parts.core, *parts.uploads);
+  parts.background = std::make_unique<Background>(parts.core, *parts.uploads, *parts.arrivals);
   parts.core.poke = [background = parts.background.get()] { background->poke(); };
   return store;
 }
 
 Blobs& Store::blobs() { return parts_->blobs; }
 Uploads& Store::uploads() { return *parts_->uploads; }
+Arrivals& Store::arrivals() { return *parts_->arrivals; }
 Manifests& Store::manifests() { return parts_->manifests; }
 Events& Store::events() { return parts_->events; }
 Collector& Store::collector() { return parts_->collector; }
@@ -140,7 +151,8 @@ Usage Store::usage() const {
   const Counters counters = core.db->counters();
   return {counters.blobs,          counters.content_bytes,
           counters.stored_bytes,   core.uploads,
-          core.upload_bytes,       counters.quarantined,
+          core.upload_bytes,       core.arrivals,
+          core.arrival_bytes,      counters.quarantined,
           core.config.quota_bytes, free_bytes(core.config.directory)};
 }
 

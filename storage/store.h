@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "storage/arrivals.h"
 #include "storage/blobs.h"
 #include "storage/clock.h"
 #include "storage/collector.h"
@@ -52,13 +53,15 @@ struct Usage {
   std::uint64_t stored_bytes;   // What it takes on disk.
   std::uint64_t uploads;        // Open sessions.
   std::uint64_t upload_bytes;   // Bytes in them.
+  std::uint64_t arrivals;       // Contents on their way here,
+  std::uint64_t arrival_bytes;  // and their bytes, those included that are still to come.
   std::uint64_t quarantined;    // Blobs.
   std::uint64_t quota_bytes;    // 0: none.
   std::uint64_t disk_free_bytes;
 };
 
-/// The content store of one node: blobs, uploads, manifests and tags, in one folder. Owns all its
-/// parts and their background thread. Thread-safe; see each part for what may block.
+/// The content store of one node: blobs, uploads, arrivals, manifests and tags, in one folder. Owns
+/// all its parts and their background thread. Thread-safe; see each part for what may block.
 class Store {
  public:
   /// Opens or creates the store, removes what an interrupted process left half done, and starts the
@@ -66,11 +69,12 @@ class Store {
   /// Fails with unavailable when another process holds the folder, else with io or corrupt.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const StoreConfig& config,
                                                            const Clock& clock = Clock::system());
-  /// Ends background work and closes. Uploads and readers must be gone.
+  /// Ends background work and closes. Uploads, arrivals and readers must be gone.
   ~Store();
 
   [[nodiscard]] Blobs& blobs();
   [[nodiscard]] Uploads& uploads();
+  [[nodiscard]] Arrivals& arrivals();
   [[nodiscard]] Manifests& manifests();
   [[nodiscard]] Events& events();
   [[nodiscard]] Collector& collector();

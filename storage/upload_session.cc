@@ -268,7 +268,10 @@ Result<BlobInfo> UploadSession::commit(const Repository& repository, const Diges
   content.inline_bytes = in_record ? std::string_view(pending_) : std::string_view();
   content.content_id = in_record ? 0 : record_.content_id;
   content.stored_bytes = in_record ? offset_ : record_.stored_bytes;
-  auto published = publish_blob(core_, repository, expected, content, in_record, id_);
+  Publication publication;
+  publication.written = in_record;
+  publication.source = keys::upload(id_);
+  auto published = publish_blob(core_, repository, expected, content, publication);
   const bool wanted = !published && published.error().code == Errc::blob_unknown;
   if (wanted) {  // It is not here already.
     const auto stored = [&]() -> Result<void> {
@@ -281,7 +284,8 @@ Result<BlobInfo> UploadSession::commit(const Repository& repository, const Diges
       return tl::unexpected(stored.error());
     }
     content.stored_bytes = record_.stored_bytes;
-    published = publish_blob(core_, repository, expected, content, true, id_);
+    publication.written = true;
+    published = publish_blob(core_, repository, expected, content, publication);
   }
   if (published && journalled_ > 0) ::unlink(journal_file().c_str());
   return published;

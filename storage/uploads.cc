@@ -251,7 +251,7 @@ Result<BlobInfo> SessionTable::put(const Repository& repository, const Digest& e
   record.size = record.stored_bytes = content.size();
   record.created = core_.clock.now();
   record.inline_bytes = content;
-  return publish_blob(core_, repository, expected, record, true, "");
+  return publish_blob(core_, repository, expected, record, {});
 }
 
 std::size_t SessionTable::expire_idle() {

@@ -12,6 +12,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "registry/http/duplex.h"
 #include "registry/http/listen_address.h"
 #include "registry/http/tls_stream.h"
 
@@ -141,6 +142,8 @@ asio::awaitable<std::string> Connection::secure(std::shared_ptr<ssl_ctx_st> cont
   if (!failure.empty()) tls_.reset();
   co_return failure;
 }
+
+Duplex Connection::duplex() { return {socket_, tls_ ? tls_->stream.get() : nullptr, *this}; }
 
 std::string Connection::peer() const { return tls_ ? tls_->stream->peer() : std::string(); }
 

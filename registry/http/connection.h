@@ -18,6 +18,8 @@ struct ssl_ctx_st;
 
 namespace shoal {
 
+class Duplex;
+
 /// A client's socket, plain or TLS, with a deadline. There is no timer of its own: the loop's
 /// watchdog calls check() each second. Lives on its loop's thread; one read or write at a time.
 class Connection {
@@ -50,6 +52,10 @@ class Connection {
   [[nodiscard]] asio::awaitable<bool> write(std::span<asio::const_buffer> buffers,
                                             std::chrono::seconds progress_timeout);
 
+  /// For reading and writing at once. From then on nothing here but close() and abort() may be
+  /// called. Must not outlive this.
+  [[nodiscard]] Duplex duplex();
+
   /// Sends what the socket takes at once and drops that from `buffers`; true if it was all.
   [[nodiscard]] bool try_write(std::span<asio::const_buffer> buffers);
 
@@ -72,6 +78,7 @@ class Connection {
   [[nodiscard]] std::uint64_t take_sent();
 
  private:
+  friend class Duplex;
   struct Tls;
 
   [[nodiscard]] asio::awaitable<Received> read_some_tls(std::span<char> buffer);

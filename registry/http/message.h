@@ -20,6 +20,8 @@ namespace shoal {
 
 namespace asio = boost::asio;
 
+class Duplex;
+
 enum class Method { get, head, post, put, patch, delete_, options, other };
 
 /// Header fields in order; names compare without case (RFC 9110, 5.1). All text lies in one block,
@@ -103,6 +105,13 @@ class ResponseBody {
   [[nodiscard]] virtual asio::awaitable<Result<std::vector<std::string_view>>> next() = 0;
 };
 
+/// What becomes of a connection that speaks another protocol from now on (RFC 9110, 7.8), on which
+/// it may read and write at once. `received` is what came behind the request's head, valid until it
+/// returns; then the connection is closed. Runs on the session's executor. A server that stops does
+/// not wait for it, but closes the connection under it: it must then return soon. What it starts
+/// must have ended when it returns.
+using Upgrade = std::function<asio::awaitable<void>(Duplex& connection, std::string_view received)>;
+
 /// What a handler decided to answer. Plain data: a test reads it without a socket.
 struct Response {
   int status = 200;
@@ -113,6 +122,10 @@ struct Response {
   std::optional<std::uint64_t> length;
   /// The connection ends after this response.
   bool close = false;
+  /// With status 101, else ignored: who gets the connection once the head is sent. The handler
+  /// names the protocol in an `Upgrade` header. The session answers 400 instead where HTTP forbids
+  /// it, for a request of HTTP/1.0 and one with a body that was not read, and 503 when it stops.
+  Upgrade upgrade;
 };
 
 /// Answers one request. Runs on the session's executor, on several loops at once, must not block,

@@ -47,7 +47,9 @@ void write_response_head(std::string& head, const Response& response, const Fram
     append_number(head, *framing.content_length);
     head.append("\r\n");
   }
-  if (framing.close) {
+  if (framing.upgrade) {
+    head.append("Connection: Upgrade\r\n");
+  } else if (framing.close) {
     head.append("Connection: close\r\n");
   } else if (framing.http10) {
     head.append("Connection: keep-alive\r\n");

@@ -14,7 +14,8 @@ struct Framing {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool close = false;
-  bool http10 = false;  // Such a client has to be told that the connection stays.
+  bool upgrade = false;  // Instead of all these.
+  bool http10 = false;   // Such a client has to be told that the connection stays.
 };
 
 /// Writes status line, headers and the empty line into `head`, whose memory is used again. Line

@@ -14,6 +14,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::uint32_t kHeaderBytesMax = 256 << 10;
+constexpr int kSwitching = 101;
 constexpr std::size_t kLastChunkBytes = 5;  // See RequestParser::parse_chunks.
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
@@ -98,7 +99,7 @@ ResponseParser::Step ResponseParser::parse(std::string_view data, std::size_t& u
       if (parser.is_header_done() && !std::exchange(impl_->head_told, true)) return Step::head;
       continue;
     }
-    if (impl_->status / 100 != 1) return Step::done;
+    if (impl_->status / 100 != 1 || impl_->status == kSwitching) return Step::done;
     impl_->begin();
   }
   return Step::more;

@@ -10,8 +10,8 @@
 
 namespace shoal {
 
-/// Reads one response from bytes as they come (RFC 9112), interim ones (1xx) skipped. Knows no
-/// socket. Not thread-safe.
+/// Reads one response from bytes as they come (RFC 9112), interim ones (1xx) skipped; 101 is not
+/// one of them, and what follows it is another protocol's. Knows no socket. Not thread-safe.
 class ResponseParser {
  public:
   /// `headers_only`: the request was HEAD. What parse() finds of the body is appended to `body`.

@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "registry/http/duplex.h"
 #include "registry/http/error_document.h"
 #include "registry/http/response_head.h"
 
@@ -16,7 +17,8 @@ namespace shoal {
 namespace {
 
 constexpr std::size_t kReceiveBytesMin = 64 << 10;  // The receive buffer's limit is at least this.
-constexpr std::uint64_t kDrainBytesMax = 1 << 20;   // A longer unread body ends the connection.
+constexpr int kSwitching = 101;
+constexpr std::uint64_t kDrainBytesMax = 1 << 20;  // A longer unread body ends the connection.
 // How long, and for how many bytes, a client may go on sending after the last response: closing
 // earlier would reset the connection, and the client would lose the response.
 constexpr std::chrono::seconds kLingerTime{5};
@@ -85,10 +87,12 @@ asio::awaitable<void> Session::run() {
     } else {
       response = error_response(refusal_);
     }
+    upgrading_ = settle_upgrade(response);
     keep_ = may_go_on(response);
     bool intact = co_await send(response);
     note_served(response, started);
     if (!intact) co_return connection_.abort();
+    if (upgrading_) co_return co_await hand_over(response);
     if (!keep_) break;
 
     if (!body_.finished()) {
@@ -168,6 +172,18 @@ asio::awaitable<Response> Session::answer() {
   co_return internal_error();
 }
 
+bool Session::settle_upgrade(Response& response) const {
+  if (!response.upgrade || response.status != kSwitching) return false;
+  if (parser_.http10()) {
+    response = error_response({400, "the protocol can be changed from HTTP/1.1 alone"});
+  } else if (!body_.finished()) {
+    response = error_response({400, "the protocol cannot be changed by a request with a body"});
+  } else if (loop_.stopping()) {
+    response = error_response({503, "the node is shutting down"});
+  }
+  return response.status == kSwitching;
+}
+
 bool Session::may_go_on(const Response& response) const {
   return head_ready_ && parser_.keep_alive() && !response.close && !loop_.stopping() &&
          body_.drainable(kDrainBytesMax);
@@ -179,6 +195,7 @@ void Session::write_head(const Response& response, std::optional<std::uint64_t> 
   framing.content_length = length;
   framing.chunked = chunked;
   framing.close = !keep_;
+  framing.upgrade = upgrading_;
   framing.http10 = head_ready_ && parser_.http10();
   write_response_head(head_, response, framing, loop_.date());
   head_bytes_sent_ = head_.size();
@@ -285,6 +302,19 @@ void Session::note_served(const Response& response, Time started) {
   spdlog::info("request served method={} target={} status={} bytes={} ms={:.3f} remote={}",
                parser_.method_text(), request_.target, response.status,
                sent - std::min(sent, head_bytes_sent_), time.count() * 1000, request_.remote);
+}
+
+asio::awaitable<void> Session::hand_over(Response& response) {
+  closable_ = true;
+  if (loop_.stopping()) co_return connection_.close();
+  auto duplex = connection_.duplex();
+  try {
+    co_await response.upgrade(duplex, received_.data());
+  } catch (const std::exception& error) {
+    spdlog::error("connection failed target={} remote={} error={}", request_.target,
+                  request_.remote, error.what());
+  }
+  connection_.close();
 }
 
 asio::awaitable<void> Session::hang_up() {

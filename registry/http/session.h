@@ -47,10 +47,14 @@ class Session {
   [[nodiscard]] asio::awaitable<bool> send_stream(Response& response, ResponseBody& body);
   [[nodiscard]] asio::awaitable<bool> send_text(Response& response);
   [[nodiscard]] asio::awaitable<bool> flush();
+  /// Gives the connection to the response's protocol, and closes it.
+  [[nodiscard]] asio::awaitable<void> hand_over(Response& response);
   [[nodiscard]] asio::awaitable<void> hang_up();
   [[nodiscard]] asio::awaitable<void> linger();
 
   void write_head(const Response& response, std::optional<std::uint64_t> length, bool chunked);
+  /// Replaces a change of the protocol by a refusal where it cannot be; whether it stays one.
+  [[nodiscard]] bool settle_upgrade(Response& response) const;
   [[nodiscard]] bool may_go_on(const Response& response) const;
   void note_served(const Response& response, Time started);
 
@@ -69,6 +73,7 @@ class Session {
   std::uint64_t head_bytes_sent_ = 0;  // The rest of what was sent is body, for the log.
   bool overload_;
   bool head_ready_ = false;  // The handler has a request.
+  bool upgrading_ = false;   // The response changes the protocol.
   bool keep_ = false;        // Another request may follow.
   bool closable_ = true;     // Nothing is under way that a stop would have to wait for.
 };

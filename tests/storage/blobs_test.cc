@@ -184,9 +184,8 @@ TEST_CASE_METHOD(StoreTest, "All content is listed page by page, manifests and b
   held.push_back(push_manifest(*store, repo("a"), "{}", {}, {}));
   REQUIRE(store->blobs().remove(repo("a"), held.front()));
   held.erase(held.begin());
-  std::sort(held.begin(), held.end(), [](const Digest& a, const Digest& b) {
-    return a.key() < b.key();
-  });
+  std::sort(held.begin(), held.end(),
+            [](const Digest& a, const Digest& b) { return a.key() < b.key(); });
 
   std::vector<Digest> listed;
   std::optional<Digest> after;

@@ -50,9 +50,16 @@ TEST_CASE("A record that was cut short anywhere is refused, never misread", "[re
   content.size = 3;
   content.inline_bytes = "abc";
   const std::string encoded = content.encode();
-  for (std::size_t size = 0; size < encoded.size(); ++size) {
+  // One byte less is a record of a version that knew no places.
+  for (std::size_t size = 0; size + 1 < encoded.size(); ++size) {
     CHECK_FALSE(ContentRecord::decode(std::string_view(encoded).substr(0, size)));
   }
+  content.places = "where";
+  const std::string placed = content.encode();
+  for (std::size_t size = encoded.size(); size < placed.size(); ++size) {
+    CHECK_FALSE(ContentRecord::decode(std::string_view(placed).substr(0, size)));
+  }
+  CHECK(ContentRecord::decode(placed)->places == "where");
   CHECK(ContentRecord::decode(encoded)->inline_bytes == "abc");
 }
 

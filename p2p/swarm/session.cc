@@ -1,0 +1,289 @@
+#include "p2p/swarm/session.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+#include <libtorrent/add_torrent_params.hpp>
+#include <libtorrent/alert_types.hpp>
+#include <libtorrent/peer_info.hpp>
+#include <libtorrent/session.hpp>
+#include <libtorrent/session_params.hpp>
+#include <libtorrent/torrent_flags.hpp>
+#include <libtorrent/torrent_handle.hpp>
+#include <libtorrent/torrent_info.hpp>
+#include <libtorrent/torrent_status.hpp>
+
+#include "p2p/swarm/blob_disk.h"
+#include "p2p/swarm/settings.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+
+lt::sha1_hash short_hash(const Torrent& torrent) {
+  const auto hash = torrent.info_hash();
+  return lt::sha1_hash(reinterpret_cast<const char*>(hash.data()));
+}
+
+std::uint64_t count(std::int64_t number) {
+  return number < 0 ? 0 : static_cast<std::uint64_t>(number);
+}
+
+std::optional<lt::tcp::endpoint> parse_endpoint(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == text.npos) return std::nullopt;
+  boost::system::error_code error;
+  const auto address = lt::make_address(text.substr(0, colon), error);
+  const int port = std::atoi(text.c_str() + colon + 1);
+  if (error || port <= 0 || port > 0xFFFF) return std::nullopt;
+  return lt::tcp::endpoint(address, static_cast<std::uint16_t>(port));
+}
+
+}  // namespace
+
+struct SwarmSession::Impl {
+  Impl(SwarmSessionConfig session_config, Events session_events)
+      : config(std::move(session_config)),
+        events(std::move(session_events)),
+        store(config.store,
+              [this](const Digest& digest, const Error& error) { events.failed(digest, error); }) {}
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    wake.notify_all();
+    if (listener.joinable()) listener.join();
+    if (!session) return;
+    session->set_alert_notify({});
+    session.reset();  // Waits for libtorrent's thread, and that for the disk's.
+    for (auto& [digest, active] : torrents) {
+      if (active.blob->arrival()) store.drain(active.blob->arrival());
+    }
+  }
+
+  Result<void> start() {
+    lt::session_params params(swarm_settings(config.address + ':' + std::to_string(config.port)),
+                              {});
+    params.disk_io_constructor = [this](lt::io_context& context, const lt::settings_interface&,
+                                        lt::counters&) {
+      return make_blob_disk(context, store,
+                            [this](const lt::sha1_hash& hash) { return find(hash); });
+    };
+    session = std::make_unique<lt::session>(std::move(params));
+    if (session->listen_port() == 0) {
+      return fail(Errc::unavailable, "no port of " + config.address + " can be listened on");
+    }
+    session->set_alert_notify([this] {
+      {
+        const std::lock_guard lock(mutex);
+        heard = true;
+      }
+      wake.notify_all();
+    });
+    listener = std::thread([this] { listen(); });
+    return {};
+  }
+
+  struct Active {
+    std::shared_ptr<SwarmBlob> blob;
+    lt::torrent_handle handle;
+  };
+
+  std::shared_ptr<SwarmBlob> find(const lt::sha1_hash& hash) const {
+    const std::lock_guard lock(mutex);
+    const auto found = by_hash.find(hash);
+    return found == by_hash.end() ? nullptr : found->second;
+  }
+
+  Result<void> add(const std::shared_ptr<SwarmBlob>& blob) {
+    const auto& torrent = blob->torrent();
+    const auto hash = short_hash(torrent);
+    lt::add_torrent_params params;
+    boost::system::error_code error;
+    const auto file = torrent.file();
+    params.ti =
+        std::make_shared<lt::torrent_info>(lt::span<const char>(file), error, lt::from_span);
+    if (error) {
+      return fail(Errc::bad_request,
+                  "the torrent of " + torrent.digest.to_string() + ": " + error.message());
+    }
+    params.save_path = "/";  // There are no files.
+    params.flags = lt::torrent_flags::disable_dht | lt::torrent_flags::disable_lsd |
+                   lt::torrent_flags::disable_pex;
+    const auto pieces = blob->pieces();
+    params.have_pieces.resize(static_cast<int>(pieces.size()), false);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      if (pieces[i]) params.have_pieces.set_bit(lt::piece_index_t{static_cast<int>(i)});
+    }
+    {
+      const std::lock_guard lock(mutex);
+      if (!by_hash.emplace(hash, blob).second) {
+        return fail(Errc::conflict, torrent.digest.to_string() + " is shared already");
+      }
+    }
+    const auto handle = session->add_torrent(std::move(params), error);
+    const std::lock_guard lock(mutex);
+    if (error) {
+      by_hash.erase(hash);
+      return fail(Errc::io, "sharing " + torrent.digest.to_string() + ": " + error.message());
+    }
+    torrents[torrent.digest] = Active{blob, handle};
+    return {};
+  }
+
+  void remove(const Digest& digest) {
+    Active active;
+    {
+      const std::lock_guard lock(mutex);
+      const auto found = torrents.find(digest);
+      if (found == torrents.end()) return;
+      active = std::move(found->second);
+      torrents.erase(found);
+      by_hash.erase(short_hash(active.blob->torrent()));
+    }
+    session->remove_torrent(active.handle);
+    if (active.blob->arrival()) store.drain(active.blob->arrival());
+  }
+
+  lt::torrent_handle handle(const Digest& digest) const {
+    const std::lock_guard lock(mutex);
+    const auto found = torrents.find(digest);
+    return found == torrents.end() ? lt::torrent_handle() : found->second.handle;
+  }
+
+  void listen() {
+    std::unique_lock lock(mutex);
+    auto due = std::chrono::steady_clock::now() + kTick;
+    for (;;) {
+      wake.wait_until(lock, due, [this] { return stopping || heard; });
+      if (stopping) return;
+      const bool has_alerts = std::exchange(heard, false);
+      lock.unlock();
+      if (has_alerts) hear();
+      if (std::chrono::steady_clock::now() >= due) {
+        store.tick();
+        due = std::chrono::steady_clock::now() + kTick;
+      }
+      lock.lock();
+    }
+  }
+
+  void hear() {
+    std::vector<lt::alert*> alerts;
+    session->pop_alerts(&alerts);
+    for (auto* const alert : alerts) {
+      if (const auto* finished = lt::alert_cast<lt::torrent_finished_alert>(alert)) {
+        const auto digest = digest_of(finished->handle);
+        if (digest) events.finished(*digest);
+      } else if (const auto* failed = lt::alert_cast<lt::torrent_error_alert>(alert)) {
+        report(failed->handle, failed->error);
+      } else if (const auto* disk = lt::alert_cast<lt::file_error_alert>(alert)) {
+        report(disk->handle, disk->error);
+      }
+    }
+  }
+
+  void report(const lt::torrent_handle& torrent, const boost::system::error_code& error) {
+    const auto digest = digest_of(torrent);
+    if (digest) events.failed(*digest, {Errc::io, "the swarm: " + error.message()});
+  }
+
+  std::optional<Digest> digest_of(const lt::torrent_handle& handle) const {
+    const auto blob = find(handle.info_hashes().get_best());
+    // Seeds are finished from the start.
+    if (!blob || !blob->arrival()) return std::nullopt;
+    return blob->torrent().digest;
+  }
+
+  const SwarmSessionConfig config;
+  const Events events;
+  SwarmStore store;
+
+  mutable std::mutex mutex;  // Guards what follows, but the session.
+  std::condition_variable wake;
+  bool heard = false;
+  bool stopping = false;
+  std::map<Digest, Active> torrents;
+  std::unordered_map<lt::sha1_hash, std::shared_ptr<SwarmBlob>> by_hash;
+  std::unique_ptr<lt::session> session;
+  std::thread listener;
+};
+
+SwarmSession::SwarmSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SwarmSession::~SwarmSession() = default;
+
+Result<std::unique_ptr<SwarmSession>> SwarmSession::start(SwarmSessionConfig config,
+                                                          Events events) {
+  auto impl = std::make_unique<Impl>(std::move(config), std::move(events));
+  const auto started = impl->start();
+  if (!started) return tl::unexpected(started.error());
+  return std::unique_ptr<SwarmSession>(new SwarmSession(std::move(impl)));
+}
+
+std::string SwarmSession::listen_address() const {
+  return impl_->config.address + ':' + std::to_string(impl_->session->listen_port());
+}
+
+Result<void> SwarmSession::seed(Torrent torrent, std::shared_ptr<BlobReader> reader) {
+  return impl_->add(
+      std::make_shared<SwarmBlob>(std::move(torrent), std::move(reader), impl_->store.buffers()));
+}
+
+Result<void> SwarmSession::fetch(Torrent torrent, std::shared_ptr<Arrival> arrival) {
+  const auto on_piece = [impl = impl_.get(), arrival](std::uint32_t piece) {
+    const auto& info = arrival->info();
+    impl->store.piece_arrived(arrival, info.bytes_of(piece));
+    impl->events.piece(info.digest, piece);
+  };
+  return impl_->add(
+      std::make_shared<SwarmBlob>(std::move(torrent), arrival, impl_->store.buffers(), on_piece));
+}
+
+bool SwarmSession::has(const Digest& digest) const { return impl_->handle(digest).is_valid(); }
+
+void SwarmSession::remove(const Digest& digest) { impl_->remove(digest); }
+
+void SwarmSession::connect(const Digest& digest, const std::string& address) {
+  const auto handle = impl_->handle(digest);
+  const auto endpoint = parse_endpoint(address);
+  if (handle.is_valid() && endpoint) handle.connect_peer(*endpoint);
+}
+
+std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) const {
+  const auto handle = impl_->handle(digest);
+  if (!handle.is_valid()) return std::nullopt;
+  const auto status = handle.status({});
+  Counts counts;
+  counts.received_bytes = count(status.total_payload_download);
+  counts.redundant_bytes = count(status.total_redundant_bytes);
+  counts.wrong_bytes = count(status.total_failed_bytes);
+  counts.sent_bytes = count(status.total_payload_upload);
+  counts.receive_rate = count(status.download_payload_rate);
+  counts.send_rate = count(status.upload_payload_rate);
+  std::vector<lt::peer_info> peers;
+  handle.get_peer_info(peers);
+  for (const auto& peer : peers) {
+    PeerCounts of;
+    of.address = peer.ip.address().to_string() + ':' + std::to_string(peer.ip.port());
+    of.received_bytes = count(peer.total_download);
+    of.sent_bytes = count(peer.total_upload);
+    of.receive_rate = count(peer.payload_down_speed);
+    of.send_rate = count(peer.payload_up_speed);
+    of.pieces = static_cast<std::uint32_t>(peer.num_pieces);
+    of.outgoing = static_cast<bool>(peer.flags & lt::peer_info::local_connection);
+    counts.peers.push_back(std::move(of));
+  }
+  return counts;
+}
+
+SwarmStore& SwarmSession::store() { return impl_->store; }
+
+}  // namespace shoal

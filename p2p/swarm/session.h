@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "p2p/swarm/swarm_blob.h"
+#include "p2p/swarm/swarm_store.h"
+
+namespace shoal {
+
+struct SwarmSessionConfig {
+  /// Where BitTorrent is spoken, an address of the loopback; port 0: any.
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+  SwarmStoreConfig store;
+};
+
+/// One end of BitTorrent (BEP 3, 5, 6, 10, 52) with the torrents that move now. Knows nothing of
+/// who holds what, nor whom it speaks to: it is told which addresses to connect to, and others
+/// connect to it.
+///
+/// Thread-safe; nothing blocks for long but the destructor. Has threads of its own: libtorrent's,
+/// one that hears of what happens there, and those of its SwarmStore.
+class SwarmSession {
+ public:
+  /// Called on the session's own thread; must not block for long.
+  struct Events {
+    /// All pieces of an arrival are here, each checked.
+    std::function<void(const Digest& digest)> finished;
+    /// A piece has arrived. On a thread of the SwarmStore.
+    std::function<void(const Digest& digest, std::uint32_t piece)> piece;
+    /// It cannot go on: the disk is full, say.
+    std::function<void(const Digest& digest, const Error& error)> failed;
+  };
+
+  /// Fails with unavailable when the address cannot be listened on.
+  [[nodiscard]] static Result<std::unique_ptr<SwarmSession>> start(SwarmSessionConfig config,
+                                                                   Events events);
+  ~SwarmSession();
+
+  /// Where others connect to: `address:port`.
+  [[nodiscard]] std::string listen_address() const;
+
+  /// Begins to share the content of the torrent, all that is here and what comes. One torrent of a
+  /// digest at a time: fails with conflict.
+  [[nodiscard]] Result<void> seed(Torrent torrent, std::shared_ptr<BlobReader> reader);
+  [[nodiscard]] Result<void> fetch(Torrent torrent, std::shared_ptr<Arrival> arrival);
+  [[nodiscard]] bool has(const Digest& digest) const;
+
+  /// Ends it: its connections are closed, and what waits of its arrival is stored. Blocks.
+  void remove(const Digest& digest);
+
+  /// Connects to a peer, `address:port`, and again when the connection is lost, a few times.
+  void connect(const Digest& digest, const std::string& address);
+
+  struct PeerCounts {
+    std::string address;
+    std::uint64_t received_bytes = 0;  // Of content,
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t receive_rate = 0;  // bytes a second.
+    std::uint64_t send_rate = 0;
+    std::uint32_t pieces = 0;  // That it has.
+    bool outgoing = false;
+  };
+  struct Counts {
+    std::uint64_t received_bytes = 0;
+    std::uint64_t redundant_bytes = 0;  // Received twice.
+    std::uint64_t wrong_bytes = 0;      // That failed their check.
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t receive_rate = 0;
+    std::uint64_t send_rate = 0;
+    std::vector<PeerCounts> peers;
+  };
+  /// As of now; nothing if there is no such torrent. Waits for libtorrent's thread.
+  [[nodiscard]] std::optional<Counts> counts(const Digest& digest) const;
+
+  [[nodiscard]] SwarmStore& store();
+
+ private:
+  struct Impl;
+  explicit SwarmSession(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <libtorrent/settings_pack.hpp>
+
+namespace shoal {
+
+/// libtorrent for a data centre: what nodes of one trust domain need. `listen`: ADDRESS:PORT.
+[[nodiscard]] lt::settings_pack swarm_settings(const std::string& listen);
+
+}  // namespace shoal

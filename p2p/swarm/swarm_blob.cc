@@ -1,0 +1,144 @@
+#include "p2p/swarm/swarm_blob.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace shoal {
+namespace {
+
+constexpr std::uint64_t kStoredBytesMax = 256 << 10;  // BlobReader::read() gives no more.
+
+}  // namespace
+
+SwarmBlob::SwarmBlob(Torrent torrent, std::shared_ptr<BlobReader> reader, PieceBuffers& buffers)
+    : torrent_(std::move(torrent)), reader_(std::move(reader)), buffers_(buffers) {}
+
+SwarmBlob::SwarmBlob(Torrent torrent, std::shared_ptr<Arrival> arrival, PieceBuffers& buffers,
+                     std::function<void(std::uint32_t piece)> on_piece)
+    : torrent_(std::move(torrent)),
+      arrival_(std::move(arrival)),
+      buffers_(buffers),
+      on_piece_(std::move(on_piece)) {}
+
+std::uint64_t SwarmBlob::bytes_of(std::uint32_t piece) const {
+  return std::min(torrent_.piece_bytes, torrent_.size - piece * torrent_.piece_bytes);
+}
+
+std::vector<bool> SwarmBlob::pieces() const {
+  return arrival_ ? arrival_->pieces() : std::vector<bool>(torrent_.pieces.size(), true);
+}
+
+std::shared_ptr<PieceBuffer> SwarmBlob::coming(std::uint32_t piece) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = coming_.find(piece);
+  return found == coming_.end() ? nullptr : found->second;
+}
+
+SwarmBlob::Recent SwarmBlob::recent(std::uint64_t at) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& value : recent_) {
+    if (value.bytes && at >= value.start && at < value.start + value.bytes->view().size()) {
+      return value;
+    }
+  }
+  return {};
+}
+
+bool SwarmBlob::read_recent(std::uint32_t piece, std::uint64_t offset, std::span<char> room) {
+  const std::uint64_t at = piece * torrent_.piece_bytes + offset;
+  const auto value = recent(at);
+  if (!value.bytes || at + room.size() > value.start + value.bytes->view().size()) return false;
+  std::memcpy(room.data(), value.bytes->view().data() + (at - value.start), room.size());
+  return true;
+}
+
+Result<void> SwarmBlob::read(std::uint32_t piece, std::uint64_t offset, std::span<char> room) {
+  // Values stand on multiples of this, and are read whole.
+  const std::uint64_t unit = std::min(torrent_.piece_bytes, kStoredBytesMax);
+  std::uint64_t at = piece * torrent_.piece_bytes + offset;
+  while (!room.empty()) {
+    auto value = recent(at);
+    if (!value.bytes) {
+      value.start = at / unit * unit;
+      // What waits in memory is there without a wait, and is not kept from being let go.
+      auto bytes = arrival_ ? arrival_->read(value.start, unit, Wait::no)
+                            : reader_->read(value.start, unit, Wait::no);
+      const bool stored = !bytes && bytes.error().code == Errc::would_block;
+      if (stored) {
+        bytes = arrival_ ? arrival_->read(value.start, unit, Wait::yes)
+                         : reader_->read(value.start, unit, Wait::yes);
+      }
+      if (!bytes) return tl::unexpected(bytes.error());
+      value.bytes = std::make_shared<const BlobBytes>(*std::move(bytes));
+      const std::lock_guard lock(mutex_);
+      if (stored) recent_[oldest_++ % recent_.size()] = value;
+    }
+    const auto part = value.bytes->view().substr(at - value.start, room.size());
+    std::memcpy(room.data(), part.data(), part.size());
+    room = room.subspan(part.size());
+    at += part.size();
+  }
+  return {};
+}
+
+void SwarmBlob::write(std::uint32_t piece, std::uint64_t offset, std::string_view bytes) {
+  if (!arrival_ || arrival_->has(piece)) return;  // A block that came twice.
+  std::shared_ptr<PieceBuffer> buffer;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& slot = coming_[piece];
+    if (!slot) slot = buffers_.lend(bytes_of(piece));
+    buffer = slot;
+  }
+  std::memcpy(buffer->bytes().data() + offset, bytes.data(), bytes.size());
+}
+
+Result<std::shared_ptr<PieceBuffer>> SwarmBlob::whole_piece(std::uint32_t piece) {
+  if (auto buffer = coming(piece)) return buffer;
+  auto buffer = buffers_.lend(bytes_of(piece));
+  const auto done = read(piece, 0, buffer->bytes());
+  if (!done) return tl::unexpected(done.error());
+  return buffer;
+}
+
+Result<bool> SwarmBlob::check(std::uint32_t piece, std::span<TreeHash> blocks,
+                              BlockHasher& hasher) {
+  const auto came = coming(piece);
+  const auto buffer = came ? came : whole_piece(piece);
+  if (!buffer) return tl::unexpected(buffer.error());
+  const auto room = (*buffer)->bytes();
+  const std::string_view bytes(room.data(), room.size());
+  std::vector<TreeHash> hashes;
+  for (std::uint64_t at = 0; at < bytes.size(); at += kBlockBytes) {
+    hashes.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
+  }
+  std::copy_n(hashes.begin(), std::min(hashes.size(), blocks.size()), blocks.begin());
+  const bool right = hasher.piece(hashes, torrent_.piece_bytes) == torrent_.pieces[piece];
+  if (!came) return right;
+  if (right) arrival_->add(piece, bytes, *buffer);
+  clear(piece);
+  if (right && on_piece_) on_piece_(piece);
+  return right;
+}
+
+Result<TreeHash> SwarmBlob::check_block(std::uint32_t piece, std::uint64_t offset,
+                                        BlockHasher& hasher) {
+  const std::uint64_t size = std::min(kBlockBytes, bytes_of(piece) - offset);
+  if (const auto buffer = coming(piece)) {
+    const auto bytes = buffer->bytes().subspan(offset, size);
+    return hasher.hash({bytes.data(), bytes.size()});
+  }
+  std::array<char, kBlockBytes> block;
+  const auto room = std::span(block).first(size);
+  const auto done = read(piece, offset, room);
+  if (!done) return tl::unexpected(done.error());
+  return hasher.hash({room.data(), room.size()});
+}
+
+void SwarmBlob::clear(std::uint32_t piece) {
+  const std::lock_guard lock(mutex_);
+  coming_.erase(piece);
+}
+
+}  // namespace shoal

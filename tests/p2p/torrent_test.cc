@@ -1,0 +1,101 @@
+#include "p2p/torrent.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/storage/fixture.h"
+
+namespace shoal {
+namespace {
+
+Torrent torrent_of(const std::string& content, std::size_t step) {
+  TorrentMaker maker(Digest::of(content), content.size());
+  for (std::size_t at = 0; at < content.size(); at += step) {
+    maker.update(std::string_view(content).substr(at, step));
+  }
+  return maker.finish();
+}
+
+TreeHash sha256(const std::string& bytes) { return BlockHasher().hash(bytes); }
+
+std::string text_of(const TreeHash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+
+/// BEP 52 to the letter: all leaves of 16 KiB, filled up with zeros to a power of two.
+TreeHash naive_root(const std::string& content) {
+  std::vector<TreeHash> layer;
+  for (std::size_t at = 0; at < content.size(); at += kBlockBytes) {
+    layer.push_back(sha256(content.substr(at, kBlockBytes)));
+  }
+  while ((layer.size() & (layer.size() - 1)) != 0) layer.push_back(TreeHash{});
+  while (layer.size() > 1) {
+    std::vector<TreeHash> above;
+    for (std::size_t i = 0; i < layer.size(); i += 2) {
+      above.push_back(sha256(text_of(layer[i]) + text_of(layer[i + 1])));
+    }
+    layer = std::move(above);
+  }
+  return layer[0];
+}
+
+TEST_CASE("A blob has 250 to 500 pieces, of a size that its own size decides", "[p2p][torrent]") {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  constexpr std::uint64_t kGiB = 1 << 30;
+  CHECK(piece_bytes_for(2 * kMiB) == 64 << 10);
+  CHECK(piece_bytes_for(31 * kMiB) == 64 << 10);
+  CHECK(piece_bytes_for(32 * kMiB) == 128 << 10);
+  CHECK(piece_bytes_for(512 * kMiB) == 2 * kMiB);
+  CHECK(piece_bytes_for(kGiB) == 4 * kMiB);
+  CHECK(piece_bytes_for(8 * kGiB) == 4 * kMiB);
+  CHECK(piece_bytes_for(8 * kGiB + 1) == 16 * kMiB);
+  for (std::uint64_t size = 32 * kMiB; size <= 2 * kGiB; size += 31 * kMiB + 7) {
+    const auto pieces = (size + piece_bytes_for(size) - 1) / piece_bytes_for(size);
+    CAPTURE(size);
+    CHECK((pieces >= 250 && pieces <= 512));
+  }
+}
+
+TEST_CASE("The root of a torrent is that of the tree over all its blocks", "[p2p][torrent]") {
+  const auto size = GENERATE(as<std::size_t>(), (64 << 10) + 1, (128 << 10), (2 << 20) - 1,
+                             (2 << 20) + (16 << 10), (3 << 20) + 5);
+  const auto content = random_bytes(size, size);
+  CAPTURE(size);
+  const auto torrent = torrent_of(content, 1000);
+  CHECK(torrent.root() == naive_root(content));
+  CHECK(torrent == torrent_of(content, size));
+}
+
+TEST_CASE("The same content has the same torrent, and its info hash is that of its info",
+          "[p2p][torrent]") {
+  const auto content = random_bytes(3 << 20, 1);
+  const auto torrent = torrent_of(content, 4096);
+  const auto info = torrent.info();
+  CHECK(torrent.info_hash() == sha256(info));
+  CHECK(info.find("7:privatei1e") != info.npos);
+  CHECK(info.find(torrent.digest.to_string()) != info.npos);
+  CHECK(torrent.file().find(info) == 7);
+}
+
+TEST_CASE("A torrent travels whole, and what is not one is refused", "[p2p][torrent]") {
+  const auto torrent = torrent_of(random_bytes(3 << 20, 1), 4096);
+  const auto text = torrent.encode();
+  const auto parsed = Torrent::parse(torrent.digest, text);
+  REQUIRE(parsed);
+  CHECK(*parsed == torrent);
+  for (std::size_t size = 0; size < text.size(); size += 97) {
+    CHECK_FALSE(Torrent::parse(torrent.digest, text.substr(0, size)));
+  }
+  CHECK_FALSE(Torrent::parse(torrent.digest, text + 'x'));
+  auto other = text;
+  other[0] = 2;
+  CHECK(Torrent::parse(torrent.digest, other).error().code == Errc::bad_request);
+  auto small = torrent;
+  small.size = 1000;
+  CHECK_FALSE(Torrent::parse(torrent.digest, small.encode()));
+  auto huge = torrent;
+  huge.size = UINT64_MAX;
+  CHECK_FALSE(Torrent::parse(torrent.digest, huge.encode()));
+}
+
+}  // namespace
+}  // namespace shoal
