@@ -65,6 +65,7 @@ struct SwarmSession::Impl {
     session->set_alert_notify({});
     session.reset();  // Waits for libtorrent's thread, and that for the disk's.
     for (auto& [digest, active] : torrents) {
+      active.blob->stop();
       if (active.blob->arrival()) store.drain(active.blob->arrival());
     }
   }
@@ -150,6 +151,7 @@ struct SwarmSession::Impl {
       by_hash.erase(short_hash(active.blob->torrent()));
     }
     session->remove_torrent(active.handle);
+    active.blob->stop();
     if (active.blob->arrival()) store.drain(active.blob->arrival());
   }
 

@@ -87,6 +87,7 @@ void SwarmBlob::write(std::uint32_t piece, std::uint64_t offset, std::string_vie
   std::shared_ptr<PieceBuffer> buffer;
   {
     const std::lock_guard lock(mutex_);
+    if (stopped_) return;
     auto& slot = coming_[piece];
     if (!slot) slot = buffers_.lend(bytes_of(piece));
     buffer = slot;
@@ -102,8 +103,40 @@ Result<std::shared_ptr<PieceBuffer>> SwarmBlob::whole_piece(std::uint32_t piece)
   return buffer;
 }
 
+/// A check that stop() waits for; not begun when that was first.
+class SwarmBlob::Check {
+ public:
+  explicit Check(SwarmBlob& blob) : blob_(blob) {
+    const std::lock_guard lock(blob_.mutex_);
+    begun_ = !blob_.stopped_;
+    blob_.checks_ += begun_ ? 1 : 0;
+  }
+  ~Check() {
+    const std::lock_guard lock(blob_.mutex_);
+    blob_.checks_ -= begun_ ? 1 : 0;
+    blob_.idle_.notify_all();
+  }
+  Check(const Check&) = delete;
+  Check& operator=(const Check&) = delete;
+
+  [[nodiscard]] bool begun() const { return begun_; }
+
+ private:
+  SwarmBlob& blob_;
+  bool begun_;
+};
+
+void SwarmBlob::stop() {
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  idle_.wait(lock, [this] { return checks_ == 0; });
+  coming_.clear();
+}
+
 Result<bool> SwarmBlob::check(std::uint32_t piece, std::span<TreeHash> blocks,
                               BlockHasher& hasher) {
+  const Check under_way(*this);
+  if (!under_way.begun()) return fail(Errc::unavailable, "the transfer has ended");
   const auto came = coming(piece);
   const auto buffer = came ? came : whole_piece(piece);
   if (!buffer) return tl::unexpected(buffer.error());

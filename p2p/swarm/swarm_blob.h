@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -56,6 +58,10 @@ class SwarmBlob {
   /// Forgets what came of a piece.
   void clear(std::uint32_t piece);
 
+  /// No piece arrives any more: a check() that is under way is waited for, and later ones fail with
+  /// unavailable.
+  void stop();
+
   /// The bytes of a whole piece, wherever they are: for hashes of another kind.
   [[nodiscard]] Result<std::shared_ptr<PieceBuffer>> whole_piece(std::uint32_t piece);
 
@@ -74,7 +80,12 @@ class SwarmBlob {
   PieceBuffers& buffers_;
   const std::function<void(std::uint32_t piece)> on_piece_;
 
+  class Check;
+
   mutable std::mutex mutex_;  // Guards what follows.
+  std::condition_variable idle_;
+  bool stopped_ = false;
+  std::size_t checks_ = 0;  // Under way.
   std::map<std::uint32_t, std::shared_ptr<PieceBuffer>> coming_;
   std::array<Recent, 8> recent_;  // Stored values that were read last: peers ask block by block.
   std::size_t oldest_ = 0;

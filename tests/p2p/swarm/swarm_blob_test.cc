@@ -123,6 +123,18 @@ TEST_CASE("What came of a piece can be forgotten", "[p2p][swarm]") {
   CHECK(test.blob->read(0, 0, room).error().code == Errc::unavailable);
 }
 
+TEST_CASE("Once a transfer is stopped, nothing of it arrives or takes memory", "[p2p][swarm]") {
+  SwarmBlobTest test(2 << 20);
+  BlockHasher hasher;
+  test.write_piece(0);
+  test.blob->stop();
+  CHECK(test.buffers.lent_bytes() == 0);
+  test.write_piece(1);
+  CHECK(test.buffers.lent_bytes() == 0);
+  CHECK(test.blob->check(1, {}, hasher).error().code == Errc::unavailable);
+  CHECK(test.arrived.empty());
+}
+
 TEST_CASE("Content of the store is read block by block, most of it without a wait",
           "[p2p][swarm]") {
   StoreTest test;
