@@ -268,7 +268,7 @@ ClusterStatus Cluster::Impl::status() const {
   ClusterStatus now;
   now.cluster = enrolled.identity.cluster_id;
   now.node = enrolled.identity.node_id;
-  now.state = state->description();
+  now.state = home->description();
   now.state_available = membership->wait_until_live(std::chrono::milliseconds(0));
   if (election) now.standing = election->standing();
   now.replicas = replicas->status();
@@ -302,7 +302,7 @@ Result<std::unique_ptr<Cluster>> Cluster::start(const ClusterConfig& config, Clu
   auto& parts_of = *cluster->impl_;
   if (!parts_of.membership->wait_until_live(kFirstLook)) {
     spdlog::warn("the cluster's state does not answer yet state=\"{}\"",
-                 parts_of.state->description());
+                 parts_of.home->description());
   }
   import_names(parts_of.parts.store, *parts_of.names, parts_of.parts.folder);
   return cluster;

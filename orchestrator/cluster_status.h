@@ -12,7 +12,7 @@ namespace shoal {
 
 /// What this node knows of the cluster, as JSON:
 ///   {"alone":false,"cluster":"c-...","node":"n-...",
-///    "state":{"driver":"embedded","available":true},
+///    "state":{"driver":"embedded","available":true},  see StateHome::description()
 ///    "leader":{"id":"n-...","name":"host-a"} or null,
 ///    "replicas":{"wanted":2,"images":1,"short":0,"copies":0,"checked":true},
 ///    "transfers":{"now":0,"stored":0,"bytes":0,"wrong":0},

@@ -1,5 +1,6 @@
 #include "orchestrator/state_home.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -35,7 +36,11 @@ Result<std::shared_ptr<State>> open_member(const StateLocation& location,
   EtcdConfig config;
   config.endpoints = location.endpoints;
   // Its address may have changed since we joined.
-  for (const auto& address : join) config.endpoints.push_back("https://" + address);
+  for (const auto& address : join) {
+    auto url = "https://" + address;
+    auto& known = config.endpoints;
+    if (std::find(known.begin(), known.end(), url) == known.end()) known.push_back(std::move(url));
+  }
   config.tls = std::move(tls);
   config.peer = location.peer;
   config.prefix = "";
@@ -180,6 +185,13 @@ StateGateway* StateHome::gateway() { return impl_->gateway.get(); }
 bool StateHome::holds_state() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->embedded != nullptr && impl_->location.driver == "embedded";
+}
+
+std::string StateHome::description() const {
+  const auto there = location();
+  if (there.driver != "embedded") return impl_->state->description();
+  if (holds_state()) return "embedded";
+  return fmt::format("embedded, on {}", fmt::join(there.endpoints, ", "));
 }
 
 StateLocation StateHome::location() const {

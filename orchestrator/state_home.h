@@ -36,6 +36,8 @@ class StateHome {
   [[nodiscard]] StateGateway* gateway();
   /// Whether the state that is in use is this node's own.
   [[nodiscard]] bool holds_state() const;
+  /// For people: `embedded`, `embedded, on https://10.0.0.1:5001` or `etcd http://10.0.0.9:2379`.
+  [[nodiscard]] std::string description() const;
   /// For those who join.
   [[nodiscard]] StateLocation location() const;
 

@@ -69,7 +69,6 @@ class Session {
   std::string head_;  // Of the response.
   std::string chunk_head_;
   std::vector<asio::const_buffer> outgoing_;
-  ResponseBody* stream_ = nullptr;     // While it is being sent.
   std::uint64_t head_bytes_sent_ = 0;  // The rest of what was sent is body, for the log.
   bool overload_;
   bool head_ready_ = false;  // The handler has a request.

@@ -413,6 +413,7 @@ def test_the_state_moves_to_etcd_under_pushes(network, etcd):
     until(lambda: len(acknowledged) > 5, "pushes go on")
     wrong = second.shoal("state", "migrate", "--to", etcd.url, check=False)
     assert wrong.returncode != 0 and "run this there" in wrong.stderr
+    assert second.status()["state"]["driver"].startswith("embedded, on https://")
     first.shoal("state", "migrate", "--to", etcd.url)
     until(lambda: "etcd" in second.status()["state"]["driver"], "the member follows")
     before = len(acknowledged)
