@@ -83,7 +83,7 @@ void hold_state(const Options& options, const NodeIdentity& identity, Shared& sh
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const auto state = must(EmbeddedState::open({options.directory / "state", 10'000}));
   asio::thread_pool pool(8);
-  StateGateway gateway(*state, pool);
+  StateGateway gateway(*state, pool, [](const std::string&) { return true; });
   HttpServerConfig config;
   config.listen = {"127.0.0.1:0"};
   config.tls = must(TlsContext::server(identity.tls()));

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "orchestrator/keys.h"
 #include "orchestrator/state/embedded_state.h"
 #include "orchestrator/state/etcd_state.h"
 #include "orchestrator/state/state_url.h"
@@ -155,7 +156,11 @@ Result<std::unique_ptr<StateHome>> StateHome::open(const ClusterConfig& config,
     auto opened = EmbeddedState::open({own});
     if (!opened) return tl::unexpected(opened.error());
     impl->embedded = *std::move(opened);
-    impl->gateway = std::make_unique<StateGateway>(*impl->embedded, pool);
+    const auto admit = [own = impl->embedded.get()](const std::string& peer) {
+      const auto removed = own->get(state_keys::removed(peer));
+      return !removed || !*removed;
+    };
+    impl->gateway = std::make_unique<StateGateway>(*impl->embedded, pool, admit);
     const auto moved = impl->embedded->get(kStateMoved);
     if (!moved) return tl::unexpected(moved.error());
     if (in_etcd || *moved) impl->embedded->freeze(true, kStateMoved);

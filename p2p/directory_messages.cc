@@ -10,7 +10,6 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kFresh = 1;
 constexpr std::uint8_t kFull = 2;
-constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kNamesMax = 65535;
 
 class Writer {

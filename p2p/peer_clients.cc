@@ -73,10 +73,10 @@ class PeerClients::Impl::Lease {
   ~Lease() {
     const std::lock_guard lock(impl_.mutex);
     impl_.busy.erase(client_.get());
-    auto& idle = impl_.idle[key_];
-    const bool keep = usable_ && !impl_.stopping && idle.size() < impl_.config.idle_per_peer_max;
-    if (keep) idle.push_back(std::move(client_));
-    if (idle.empty()) impl_.idle.erase(key_);
+    auto& kept = impl_.idle[key_];
+    const bool keep = usable_ && !impl_.stopping && kept.size() < impl_.config.idle_per_peer_max;
+    if (keep) kept.push_back(std::move(client_));
+    if (kept.empty()) impl_.idle.erase(key_);
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;

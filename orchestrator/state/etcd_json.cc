@@ -49,7 +49,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     const std::size_t last = i + 4 == text.size() ? 4 - padding : 4;  // Digits of this group.
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 4; ++k) {
-      const auto digit = k < last ? kDigits[static_cast<std::uint8_t>(text[i + k])] : 0;
+      const std::uint32_t digit = k < last ? kDigits[static_cast<std::uint8_t>(text[i + k])] : 0;
       if (digit == kNoDigit) return std::nullopt;
       group = group << 6 | digit;
     }

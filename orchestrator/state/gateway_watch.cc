@@ -78,6 +78,7 @@ class GatewayWatches::Body : public ResponseBody {
       : hub_(watches.hub_),
         state_(watches.state_),
         pool_(watches.pool_),
+        admit_(watches.admit_),
         stream_(std::move(stream)),
         request_(std::move(request)),
         peer_(std::move(peer)),
@@ -94,13 +95,17 @@ class GatewayWatches::Body : public ResponseBody {
       line_ = watch_created(header(), request_);
     }
     const auto deadline = std::chrono::steady_clock::now() + kProgress;
+    if (refused_) end(refusal());
     while (line_.empty() && !over_ && !hub_->stopped) {
       // Before looking: a change that comes after the look wakes the wait below.
       stream_->woken = false;
-      const auto look = [this] { return follower_->next(); };
+      const auto look = [this] {
+        refused_ = !admit_(peer_);  // What has happened is told, and nothing after it.
+        return follower_->next();
+      };
       const auto batch = co_await run_on(pool_.get_executor(), look);
-      if (!batch) {
-        end(batch.error());
+      if (!batch || (refused_ && batch->changes.empty())) {
+        end(batch ? refusal() : batch.error());
         break;
       }
       position_ = std::max(position_, batch->revision);
@@ -120,6 +125,10 @@ class GatewayWatches::Body : public ResponseBody {
  private:
   [[nodiscard]] GatewayHeader header() const { return {state_.id(), position_}; }
 
+  [[nodiscard]] Error refusal() const {
+    return {Errc::denied, fmt::format("node {} was removed from the cluster", peer_)};
+  }
+
   void end(const Error& error) {
     over_ = true;
     if (error.code == Errc::events_compacted) {
@@ -132,18 +141,20 @@ class GatewayWatches::Body : public ResponseBody {
   const std::shared_ptr<Hub> hub_;
   EmbeddedState& state_;
   asio::thread_pool& pool_;
+  const AdmitPeer admit_;
   const std::shared_ptr<Stream> stream_;
   const WatchRequest request_;
   const std::string peer_;
   Revision position_;  // What the client knows.
   bool created_ = false;
   bool over_ = false;
+  bool refused_ = false;  // Touched by one call of next() at a time.
   std::string line_;
   std::unique_ptr<StateFollower> follower_;
 };
 
-GatewayWatches::GatewayWatches(EmbeddedState& state, asio::thread_pool& pool)
-    : state_(state), pool_(pool), hub_(std::make_shared<Hub>()) {}
+GatewayWatches::GatewayWatches(EmbeddedState& state, asio::thread_pool& pool, AdmitPeer admit)
+    : state_(state), pool_(pool), admit_(std::move(admit)), hub_(std::make_shared<Hub>()) {}
 
 Result<std::unique_ptr<ResponseBody>> GatewayWatches::open(const WatchRequest& request,
                                                            const std::string& peer,

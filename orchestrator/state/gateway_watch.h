@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,16 +14,20 @@ namespace shoal {
 
 inline constexpr std::size_t kWatchesPerPeerMax = 256;
 
+/// Whether a peer, by the name in its certificate, may go on; may block.
+using AdmitPeer = std::function<bool(const std::string& peer)>;
+
 /// The watches of the gateway's clients: streams of JSON lines. One that waits costs its connection
 /// and a timer, no thread. A quiet one gets a line every 10 s, so that a connection whose other end
 /// vanished is found out by what cannot be sent. Thread-safe.
 class GatewayWatches {
  public:
-  /// Both must outlive the streams; reads of the history run on `pool`.
-  GatewayWatches(EmbeddedState& state, asio::thread_pool& pool);
+  /// Both must outlive the streams; reads of the history, and `admit`, run on `pool`.
+  GatewayWatches(EmbeddedState& state, asio::thread_pool& pool, AdmitPeer admit);
 
-  /// A body that says `created`, then the changes, until the client goes, the history is missed
-  /// (the last line says so) or stop(). Fails with too_many for `peer`, or unavailable.
+  /// A body that says `created`, then the changes, until the client goes, the history is missed or
+  /// the peer is not admitted any more (the last line says so), or stop(). The latter is found out
+  /// with the next change, or after 10 s. Fails with too_many for `peer`, or unavailable.
   [[nodiscard]] Result<std::unique_ptr<ResponseBody>> open(const WatchRequest& request,
                                                            const std::string& peer,
                                                            const asio::any_io_executor& executor);
@@ -37,6 +42,7 @@ class GatewayWatches {
 
   EmbeddedState& state_;
   asio::thread_pool& pool_;
+  const AdmitPeer admit_;
   std::shared_ptr<Hub> hub_;
 };
 

@@ -157,8 +157,8 @@ class Operations {
 }  // namespace
 
 struct StateGateway::Impl {
-  Impl(EmbeddedState& state, asio::thread_pool& pool)
-      : state_(state), pool_(pool), watches_(state, pool) {}
+  Impl(EmbeddedState& state, asio::thread_pool& pool, AdmitPeer admit)
+      : state_(state), pool_(pool), watches_(state, pool, std::move(admit)) {}
 
   [[nodiscard]] GatewayHeader header() const { return {state_.id(), state_.revision()}; }
 
@@ -316,8 +316,8 @@ struct StateGateway::Impl {
   GatewayWatches watches_;
 };
 
-StateGateway::StateGateway(EmbeddedState& state, asio::thread_pool& pool)
-    : impl_(std::make_unique<Impl>(state, pool)) {}
+StateGateway::StateGateway(EmbeddedState& state, asio::thread_pool& pool, AdmitPeer admit)
+    : impl_(std::make_unique<Impl>(state, pool, std::move(admit))) {}
 StateGateway::~StateGateway() { stop(); }
 
 asio::awaitable<Response> StateGateway::serve(Request& request) { return impl_->serve(request); }

@@ -5,6 +5,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "orchestrator/state/embedded_state.h"
+#include "orchestrator/state/gateway_watch.h"
 #include "registry/http/message.h"
 
 namespace shoal {
@@ -15,8 +16,9 @@ namespace shoal {
 /// does not know it refuses with 501 and code 12. Thread-safe.
 class StateGateway {
  public:
-  /// Both must outlive it. Blocking calls run on `pool`.
-  StateGateway(EmbeddedState& state, asio::thread_pool& pool);
+  /// Both must outlive it. Blocking calls run on `pool`, and so does `admit`: a watch of a peer
+  /// that is not admitted any more ends, for that was asked when it began alone.
+  StateGateway(EmbeddedState& state, asio::thread_pool& pool, AdmitPeer admit);
   ~StateGateway();
 
   /// Answers one request whose path begins with `/v3/`; the caller has checked who asks.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -21,7 +22,8 @@ class GatewayFixture {
     auto opened = EmbeddedState::open({folder_.path(), history});
     REQUIRE(opened);
     embedded_ = std::move(*opened);
-    gateway_ = std::make_unique<StateGateway>(*embedded_, pool_);
+    gateway_ = std::make_unique<StateGateway>(
+        *embedded_, pool_, [this](const std::string&) { return !removed_.load(); });
     server_ =
         std::make_unique<TestServer>([this](Request& request) { return gateway_->serve(request); });
   }
@@ -31,6 +33,9 @@ class GatewayFixture {
     gateway_->stop();
     server_.reset();
   }
+
+  /// From now on no peer is admitted.
+  void remove_peers() { removed_ = true; }
 
   [[nodiscard]] EmbeddedState& embedded() { return *embedded_; }
   [[nodiscard]] StateGateway& gateway() { return *gateway_; }
@@ -56,6 +61,7 @@ class GatewayFixture {
   TempFolder folder_;
   asio::thread_pool pool_{4};
   std::unique_ptr<EmbeddedState> embedded_;
+  std::atomic<bool> removed_{false};
   std::unique_ptr<StateGateway> gateway_;
   std::unique_ptr<TestServer> server_;
 };

@@ -293,6 +293,18 @@ class Lines {
   std::thread thread_;
 };
 
+TEST_CASE_METHOD(Gateway, "A watch of a node that was removed tells what it was told of, and ends",
+                 "[orchestrator][state][gateway]") {
+  Lines lines(*this, R"({"key":"YQ=="})");
+  CHECK(lines.at(0).find("created") != std::string::npos);
+  remove_peers();
+  granted("kv/put", R"({"key":"YQ==","value":"Mg=="})");
+  CHECK(lines.at(1).find(R"("mod_revision":"2")") != std::string::npos);
+  granted("kv/put", R"({"key":"YQ==","value":"Mw=="})");
+  CHECK(lines.at(2).find("removed from the cluster") != std::string::npos);
+  CHECK(lines.ended() == 200);
+}
+
 TEST_CASE_METHOD(Gateway, "A watch is a stream of lines in etcd's words",
                  "[orchestrator][state][gateway]") {
   granted("kv/put", R"({"key":"YQ==","value":"MQ=="})");
