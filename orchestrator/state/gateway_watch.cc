@@ -95,7 +95,7 @@ class GatewayWatches::Body : public ResponseBody {
       line_ = watch_created(header(), request_);
     }
     const auto deadline = std::chrono::steady_clock::now() + kProgress;
-    if (refused_) end(refusal());
+    if (refused_ && !over_) end(refusal());
     while (line_.empty() && !over_ && !hub_->stopped) {
       // Before looking: a change that comes after the look wakes the wait below.
       stream_->woken = false;
