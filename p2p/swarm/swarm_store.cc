@@ -10,7 +10,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t kSpareBytes = 48 << 20;
+constexpr std::size_t kSpareBytes = 32 << 20;
 
 }  // namespace
 
