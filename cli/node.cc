@@ -10,6 +10,7 @@
 
 #include "cli/metrics.h"
 #include "registry/error_response.h"
+#include "registry/http/text_response.h"
 
 namespace shoal {
 namespace {
@@ -26,15 +27,6 @@ constexpr const char* kGreeting =
 
 bool is_below(std::string_view path, std::string_view root) {
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
-}
-
-Response text_response(int status, std::string text) {
-  Response response;
-  response.status = status;
-  response.headers.add("Content-Type", "text/plain; charset=utf-8");
-  response.headers.add("Cache-Control", "no-store");
-  response.body = std::move(text);
-  return response;
 }
 
 }  // namespace
@@ -155,12 +147,12 @@ Response Node::serve_own(const Request& request) const {
   const bool reads = request.method == Method::get || request.method == Method::head;
   const std::string& path = request.path;
   const bool known = path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics";
-  if (!known) return text_response(404, "There is nothing here; / says what is where.\n");
+  if (!known) return text_response(404, "There is nothing here; / says what is where.");
   if (!reads) return method_not_allowed("GET, HEAD");
 
-  if (path == "/healthz") return text_response(200, "ok\n");
+  if (path == "/healthz") return text_response(200, "ok");
   if (path == "/readyz") {
-    return stopping_ ? text_response(503, "stopping\n") : text_response(200, "ready\n");
+    return stopping_ ? text_response(503, "stopping") : text_response(200, "ready");
   }
   if (path == "/metrics") {
     const auto cluster = cluster_ ? std::optional(cluster_->status()) : std::nullopt;

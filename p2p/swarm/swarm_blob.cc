@@ -35,6 +35,17 @@ std::shared_ptr<PieceBuffer> SwarmBlob::coming(std::uint32_t piece) const {
   return found == coming_.end() ? nullptr : found->second;
 }
 
+/// For a check: nobody changes its bytes any more.
+std::shared_ptr<PieceBuffer> SwarmBlob::take(std::uint32_t piece) {
+  const std::lock_guard lock(mutex_);
+  const auto found = coming_.find(piece);
+  if (found == coming_.end()) return nullptr;
+  auto buffer = std::move(found->second);
+  coming_.erase(found);
+  sealed_.insert(piece);
+  return buffer;
+}
+
 SwarmBlob::Recent SwarmBlob::recent(std::uint64_t at) const {
   const std::lock_guard lock(mutex_);
   for (const auto& value : recent_) {
@@ -84,15 +95,12 @@ Result<void> SwarmBlob::read(std::uint32_t piece, std::uint64_t offset, std::spa
 
 void SwarmBlob::write(std::uint32_t piece, std::uint64_t offset, std::string_view bytes) {
   if (!arrival_ || arrival_->has(piece)) return;  // A block that came twice.
-  std::shared_ptr<PieceBuffer> buffer;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopped_) return;
-    auto& slot = coming_[piece];
-    if (!slot) slot = buffers_.lend(bytes_of(piece));
-    buffer = slot;
-  }
-  std::memcpy(buffer->bytes().data() + offset, bytes.data(), bytes.size());
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || sealed_.contains(piece)) return;
+  auto& slot = coming_[piece];
+  if (!slot) slot = buffers_.lend(bytes_of(piece));
+  // Under the lock: a piece is not taken while a block is on its way into it.
+  std::memcpy(slot->bytes().data() + offset, bytes.data(), bytes.size());
 }
 
 Result<std::shared_ptr<PieceBuffer>> SwarmBlob::whole_piece(std::uint32_t piece) {
@@ -137,7 +145,7 @@ Result<bool> SwarmBlob::check(std::uint32_t piece, std::span<TreeHash> blocks,
                               BlockHasher& hasher) {
   const Check under_way(*this);
   if (!under_way.begun()) return fail(Errc::unavailable, "the transfer has ended");
-  const auto came = coming(piece);
+  const auto came = take(piece);
   const auto buffer = came ? came : whole_piece(piece);
   if (!buffer) return tl::unexpected(buffer.error());
   const auto room = (*buffer)->bytes();
@@ -150,7 +158,10 @@ Result<bool> SwarmBlob::check(std::uint32_t piece, std::span<TreeHash> blocks,
   const bool right = hasher.piece(hashes, torrent_.piece_bytes) == torrent_.pieces[piece];
   if (!came) return right;
   if (right) arrival_->add(piece, bytes, *buffer);
-  clear(piece);
+  {
+    const std::lock_guard lock(mutex_);
+    sealed_.erase(piece);
+  }
   if (right && on_piece_) on_piece_(piece);
   return right;
 }

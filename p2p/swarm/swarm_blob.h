@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,7 @@ class SwarmBlob {
  private:
   [[nodiscard]] std::uint64_t bytes_of(std::uint32_t piece) const;
   [[nodiscard]] std::shared_ptr<PieceBuffer> coming(std::uint32_t piece) const;
+  [[nodiscard]] std::shared_ptr<PieceBuffer> take(std::uint32_t piece);
   struct Recent {
     std::uint64_t start = 0;
     std::shared_ptr<const BlobBytes> bytes;  // Null: none.
@@ -87,7 +89,8 @@ class SwarmBlob {
   bool stopped_ = false;
   std::size_t checks_ = 0;  // Under way.
   std::map<std::uint32_t, std::shared_ptr<PieceBuffer>> coming_;
-  std::array<Recent, 8> recent_;  // Stored values that were read last: peers ask block by block.
+  std::set<std::uint32_t> sealed_;  // Being checked: what still comes of them is left.
+  std::array<Recent, 8> recent_;    // Stored values that were read last: peers ask block by block.
   std::size_t oldest_ = 0;
 };
 

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,6 +14,7 @@
 
 #include "p2p/swarm/tunnels.h"
 #include "registry/http/duplex.h"
+#include "registry/http/http_url.h"
 #include "registry/http/response_parser.h"
 
 namespace shoal {
@@ -32,33 +30,6 @@ constexpr std::size_t kUntilInfoHash = 48;  // Bytes: that, 8 reserved ones, and
 constexpr std::size_t kHandshakeBytesMax = 4 << 10;  // Read at once with what follows it.
 constexpr std::size_t kHeadBytesMax = 64 << 10;      // Of an answer.
 constexpr std::size_t kCauseBytesMax = 200;          // Of a peer's words.
-
-struct Target {
-  bool tls = false;
-  std::string host;
-  std::uint16_t port = 0;
-  std::string authority;
-};
-
-std::optional<Target> parse_url(std::string_view url) {
-  constexpr std::string_view kTls = "https://";
-  constexpr std::string_view kPlain = "http://";
-  Target target;
-  target.tls = url.starts_with(kTls);
-  if (!target.tls && !url.starts_with(kPlain)) return std::nullopt;
-  url.remove_prefix(target.tls ? kTls.size() : kPlain.size());
-  if (url.ends_with('/')) url.remove_suffix(1);
-  target.authority = url;
-  const auto colon = url.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  const auto* const end = url.data() + url.size();
-  const auto [last, error] = std::from_chars(url.data() + colon + 1, end, target.port);
-  if (error != std::errc() || last != end) return std::nullopt;
-  auto host = url.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  target.host = host;
-  return target;
-}
 
 Error refusal_of(int status, std::string_view words) {
   words = words.substr(0, std::min(words.find('\n'), kCauseBytesMax));
@@ -156,8 +127,8 @@ asio::awaitable<Result<std::string>> TunnelLink::open(std::string url, std::stri
                                                       std::shared_ptr<TlsContext> tls,
                                                       Digest digest) {
   close_remote();
-  const auto target = parse_url(url);
-  if (!target) co_return fail(Errc::unavailable, "its address is not a URL with a port: " + url);
+  const auto target = parse_http_url(url);
+  if (!target) co_return fail(Errc::unavailable, "its address is no URL of a server: " + url);
   if (target->tls && !tls) co_return fail(Errc::unavailable, "there is no TLS to reach " + url);
 
   const auto connected = co_await connect_remote(target->host, target->port);
@@ -171,17 +142,16 @@ asio::awaitable<Result<std::string>> TunnelLink::open(std::string url, std::stri
 }
 
 asio::awaitable<Result<void>> TunnelLink::connect_remote(const std::string& host,
-                                                         std::uint16_t port) {
+                                                         const std::string& port) {
   error_code error;
   std::vector<tcp::endpoint> endpoints;
   const auto literal = asio::ip::make_address(host, error);
   if (!error) {
-    endpoints.emplace_back(literal, port);
+    endpoints.emplace_back(literal, static_cast<std::uint16_t>(std::stoul(port)));
   } else {
     tcp::resolver resolver(executor_);
-    const auto service = std::to_string(port);
     const auto found = co_await resolver.async_resolve(
-        host, service, asio::redirect_error(asio::use_awaitable, error));
+        host, port, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return fail(Errc::unavailable, "no such host: " + host);
     for (const auto& entry : found) endpoints.push_back(entry.endpoint());
   }

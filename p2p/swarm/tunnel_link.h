@@ -62,7 +62,7 @@ class TunnelLink : public std::enable_shared_from_this<TunnelLink> {
   class Limit;
 
   [[nodiscard]] asio::awaitable<Result<void>> connect_remote(const std::string& host,
-                                                             std::uint16_t port);
+                                                             const std::string& port);
   [[nodiscard]] asio::awaitable<Result<void>> shake_hands(std::shared_ptr<ssl_ctx_st> context,
                                                           const std::string& peer);
   [[nodiscard]] asio::awaitable<Result<std::string>> ask(const std::string& authority,

@@ -26,6 +26,7 @@
 #include "registry/http/gate.h"
 #include "registry/http/listen_address.h"
 #include "registry/http/pump.h"
+#include "registry/http/text_response.h"
 #include "storage/run_on.h"
 
 namespace shoal {
@@ -41,14 +42,6 @@ constexpr std::size_t kInfoHashAt = 28;  // In a handshake (BEP 3).
 constexpr std::size_t kInfoHashBytes = 20;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // When descriptors or memory run out.
 constexpr std::chrono::seconds kStopPatience{30};       // For what does not end as it should.
-
-Response refuse(int status, std::string sentence) {
-  Response response;
-  response.status = status;
-  response.headers.add("Content-Type", "text/plain; charset=utf-8");
-  response.body = std::move(sentence) + '\n';
-  return response;
-}
 
 /// Whether the list `value` has `token` in it, without regard to case.
 bool has_token(std::string_view value, std::string_view token) {
@@ -313,25 +306,26 @@ asio::awaitable<void> SwarmTunnels::Impl::pump(Duplex& local, Duplex& remote,
 }
 
 asio::awaitable<Response> SwarmTunnels::Impl::serve(std::shared_ptr<Impl> self, Request& request) {
-  if (request.peer.empty()) co_return refuse(403, "BitTorrent is for nodes of this cluster");
-  if (request.method != Method::get) co_return refuse(400, "a tunnel is asked for with GET");
+  if (request.peer.empty()) co_return text_response(403, "BitTorrent is for nodes of this cluster");
+  if (request.method != Method::get) co_return text_response(400, "a tunnel is asked for with GET");
   if (!asks_for_upgrade(request)) {
-    auto response = refuse(426, "this path is for BitTorrent alone");
+    auto response = text_response(426, "this path is for BitTorrent alone");
     response.headers.add("Upgrade", kSwarmProtocol);
     co_return response;
   }
   const std::string_view path = request.path;
-  if (!path.starts_with(kSwarmPath)) co_return refuse(400, "the path is not that of a tunnel");
+  if (!path.starts_with(kSwarmPath))
+    co_return text_response(400, "the path is not that of a tunnel");
   const auto digest = Digest::parse(path.substr(kSwarmPath.size()));
-  if (!digest) co_return refuse(400, digest.error().message);
+  if (!digest) co_return text_response(400, digest.error().message);
 
   const Work work(*self);
-  if (!work.begun()) co_return refuse(503, "the node is shutting down");
+  if (!work.begun()) co_return text_response(503, "the node is shutting down");
   const auto prepare = [&] { return self->calls.prepare(*digest); };
   const auto prepared = co_await run_on(self->pool.get_executor(), prepare);
   if (!prepared) {
     const bool unknown = prepared.error().code == Errc::blob_unknown;
-    co_return refuse(unknown ? 404 : 503, prepared.error().message);
+    co_return text_response(unknown ? 404 : 503, prepared.error().message);
   }
   Response response;
   response.status = 101;

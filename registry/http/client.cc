@@ -1,7 +1,6 @@
 #include "registry/http/client.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "registry/http/client_link.h"
+#include "registry/http/http_url.h"
 #include "registry/http/response_parser.h"
 
 namespace shoal {
@@ -17,43 +17,6 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
 constexpr std::size_t kJoinedBytes = 16 << 10;  // A body up to this leaves together with its head.
-
-struct Address {
-  std::string host;  // Without brackets.
-  std::string port;
-  std::string authority;  // As the URL has it: the Host header.
-  bool tls = false;
-};
-
-std::optional<Address> parse_url(std::string_view url) {
-  const auto begins = [&](std::string_view scheme) {
-    return equal_without_case(url.substr(0, scheme.size()), scheme);
-  };
-  constexpr std::string_view kPlain = "http://";
-  constexpr std::string_view kTls = "https://";
-  const bool tls = begins(kTls);
-  if (!tls && !begins(kPlain)) return std::nullopt;
-  url.remove_prefix(tls ? kTls.size() : kPlain.size());
-  if (url.ends_with('/')) url.remove_suffix(1);
-  const auto is_odd = [](unsigned char c) { return c <= ' ' || std::strchr("/?#@", c) != nullptr; };
-  if (url.empty() || std::any_of(url.begin(), url.end(), is_odd)) return std::nullopt;
-
-  Address address{std::string(url), tls ? "443" : "80", std::string(url), tls};
-  const auto colon = url.rfind(':');
-  const bool has_port = colon != std::string_view::npos && !url.ends_with(']');
-  if (has_port) {
-    const auto port = url.substr(colon + 1);
-    unsigned number = 0;
-    const auto end = std::from_chars(port.data(), port.data() + port.size(), number).ptr;
-    if (port.empty() || end != port.data() + port.size() || number > 65535) return std::nullopt;
-    address.port = port;
-    address.host = url.substr(0, colon);
-  }
-  auto& host = address.host;
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host.empty()) return std::nullopt;
-  return address;
-}
 
 }  // namespace
 
@@ -88,7 +51,7 @@ struct HttpClient::Impl {
   void drop_body();
   [[nodiscard]] tl::unexpected<Error> broken_off();
 
-  Address address;
+  HttpUrl address;
   std::shared_ptr<TlsContext> tls;
   std::unique_ptr<ClientLink> link;
 
@@ -116,7 +79,7 @@ Result<HttpClient> HttpClient::to(std::string_view url, std::chrono::seconds pro
 }
 
 Result<HttpClient> HttpClient::to(std::string_view url, HttpClientConfig config) {
-  auto address = parse_url(url);
+  auto address = parse_http_url(url);
   if (!address) {
     return fail(Errc::usage, fmt::format("`{}` is not the address of a node: write it like "
                                          "http://127.0.0.1:5000",

@@ -158,6 +158,25 @@ TEST_CASE("Content of the store is read block by block, most of it without a wai
   CHECK(blob.pieces() == std::vector<bool>(blob.torrent().pieces.size(), true));
 }
 
+TEST_CASE("A block that comes while its piece is checked does not change it", "[p2p][swarm]") {
+  SwarmBlobTest test(6 << 20);
+  BlockHasher hasher;
+  const auto pieces = static_cast<std::uint32_t>(test.torrent.pieces.size());
+  const std::string garbage(kBlockBytes, 'x');
+  std::atomic<std::uint32_t> at{0};
+  std::thread liar([&] {
+    while (at < pieces) test.blob->write(at, 3 * kBlockBytes, garbage);
+  });
+  for (std::uint32_t piece = 0; piece < pieces; at = ++piece) {
+    test.write_piece(piece);
+    const auto right = test.blob->check(piece, {}, hasher);
+    const auto bytes = test.arrival->read(piece * test.torrent.piece_bytes, SIZE_MAX, Wait::no);
+    if (right && *right) CHECK((bytes && bytes->view() == test.piece(piece)));
+    if (right && !*right) CHECK_FALSE(bytes);
+  }
+  liar.join();
+}
+
 TEST_CASE("Many threads write, check and read pieces at once", "[p2p][swarm]") {
   SwarmBlobTest test(6 << 20);
   const auto pieces = static_cast<std::uint32_t>(test.torrent.pieces.size());

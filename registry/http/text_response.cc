@@ -1,0 +1,17 @@
+#include "registry/http/text_response.h"
+
+#include <utility>
+
+namespace shoal {
+
+Response text_response(int status, std::string text) {
+  Response response;
+  response.status = status;
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  response.headers.add("Cache-Control", "no-store");
+  response.body = std::move(text);
+  if (!response.body.ends_with('\n')) response.body += '\n';
+  return response;
+}
+
+}  // namespace shoal
