@@ -9,8 +9,8 @@ Response text_response(int status, std::string text) {
   response.status = status;
   response.headers.add("Content-Type", "text/plain; charset=utf-8");
   response.headers.add("Cache-Control", "no-store");
+  if (!text.ends_with('\n')) text += '\n';
   response.body = std::move(text);
-  if (!response.body.ends_with('\n')) response.body += '\n';
   return response;
 }
 
