@@ -20,6 +20,7 @@
 #include "orchestrator/trust/certificate_keeper.h"
 #include "p2p/announcer.h"
 #include "p2p/directory_routes.h"
+#include "p2p/swarm/swarm.h"
 #include "registry/error_response.h"
 #include "registry/node_runs.h"
 #include "registry/peer_api.h"
@@ -77,7 +78,7 @@ struct Cluster::Impl {
   [[nodiscard]] Result<void> open_tls();
   [[nodiscard]] Result<void> open_state();
   [[nodiscard]] Result<void> bind();
-  void assemble(Member self);
+  [[nodiscard]] Result<void> assemble(Member self);
   [[nodiscard]] asio::awaitable<Response> serve_peer(Request& request);
   [[nodiscard]] asio::awaitable<Response> remove_content(const Request& request);
   [[nodiscard]] Response move_state(Request& request);
@@ -115,6 +116,7 @@ struct Cluster::Impl {
 
   std::unique_ptr<ClusterNames> names;
   std::unique_ptr<ManifestFetch> manifests;
+  std::unique_ptr<Swarm> swarm;
   std::unique_ptr<BlobFetch> blobs;
   std::unique_ptr<Replicas> replicas;
   std::unique_ptr<ClusterContent> content;
@@ -152,7 +154,7 @@ Result<void> Cluster::Impl::bind() {
   return {};
 }
 
-void Cluster::Impl::assemble(Member self) {
+Result<void> Cluster::Impl::assemble(Member self) {
   self.holds_state = home->holds_state();
   self.authority = enrolled.authority.has_value();
   const auto id = self.id;
@@ -197,7 +199,12 @@ void Cluster::Impl::assemble(Member self) {
 
   names = std::make_unique<ClusterNames>(*state, id);
   manifests = std::make_unique<ManifestFetch>(parts.store, *directory, *clients);
-  blobs = std::make_unique<BlobFetch>(BlobFetchConfig{}, parts.store, *directory, *clients);
+  auto started = Swarm::start(
+      SwarmConfig{}, {parts.store, *membership, *directory, *clients, client_tls, blocking});
+  if (!started) return tl::unexpected(started.error());
+  swarm = *std::move(started);
+  blobs = std::make_unique<BlobFetch>(BlobFetchConfig{}, parts.store, *directory, *clients,
+                                      swarm.get());
   ReplicasConfig replicas_config;
   replicas_config.policy = config.replicas;
   replicas_config.repair_delay = config.repair_delay;
@@ -205,8 +212,9 @@ void Cluster::Impl::assemble(Member self) {
       replicas_config, ReplicasParts{parts.store, *names, *membership, *directory, *clients,
                                      *manifests, *blobs, blocking});
   content = std::make_unique<ClusterContent>(
-      ClusterContent::Parts{*names, *manifests, *blobs, *replicas, *directory, *clients,
-                            *membership, config.replicas.durability});
+      ClusterContent::Parts{parts.store, *names, *manifests, *blobs, *replicas, *directory,
+                            *clients, *membership, config.replicas.durability});
+  return {};
 }
 
 asio::awaitable<Response> Cluster::Impl::serve_peer(Request& request) {
@@ -221,6 +229,7 @@ asio::awaitable<Response> Cluster::Impl::serve_peer(Request& request) {
     co_return co_await gateway->serve(request);
   }
   if (DirectoryRoutes::serves(path)) co_return co_await directory_routes->handle(request);
+  if (Swarm::serves(path)) co_return co_await swarm->serve(request);
   if (path == "/cluster/v1/replicate") co_return co_await replicas->serve(request);
   if (path == kManifestsPath || path.starts_with(kBlobsPath)) {
     if (request.method == Method::delete_) co_return co_await remove_content(request);
@@ -295,7 +304,7 @@ Result<std::unique_ptr<Cluster>> Cluster::start(const ClusterConfig& config, Clu
   auto bound = advertised_urls(config.advertise, impl->server->addresses());
   if (bound) self.urls = *std::move(bound);
   if (auto done = impl->open_state(); !done) return tl::unexpected(done.error());
-  impl->assemble(std::move(self));
+  if (auto done = impl->assemble(std::move(self)); !done) return tl::unexpected(done.error());
   impl->server->start();
 
   std::unique_ptr<Cluster> cluster(new Cluster(std::move(impl)));
@@ -321,6 +330,7 @@ void Cluster::stop(std::chrono::seconds grace) {
   leave();
   interrupt();
   parts.replicas->stop();
+  parts.swarm->stop();
   parts.announcer->stop();
   parts.move.stop();
   parts.home->stop();

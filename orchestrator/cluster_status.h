@@ -6,7 +6,7 @@
 #include "orchestrator/membership/membership.h"
 #include "orchestrator/state/election.h"
 #include "orchestrator/state/migrate.h"
-#include "p2p/blob_fetch.h"
+#include "p2p/fetch/blob_fetch.h"
 
 namespace shoal {
 

@@ -55,13 +55,19 @@ void for_each_peer(const std::vector<std::string>& peers, const Work& work) {
 
 }  // namespace
 
-/// One lookup under way.
+/// One lookup() or join() under way.
 struct Directory::Search {
   std::shared_ptr<const PeerSet> peers;
   std::vector<Digest> digests;
+  bool fetches = false;                               // It is a join().
   std::vector<Found> found;                           // By digest.
   std::vector<std::vector<std::string>> directories;  // Of each digest that are still to be asked.
   std::vector<char> doubtful;  // A directory node of the digest was young or silent.
+
+  /// Whether a node may be named: it lives, and is another one.
+  [[nodiscard]] bool usable(const std::string& node) const {
+    return node != peers->self && peers->find(node) != nullptr;
+  }
 };
 
 Directory::Directory(DirectoryConfig config, Peers& peers, PeerClients& clients,
@@ -118,16 +124,17 @@ Result<AnnounceAnswer> Directory::announce(const std::string& peer, const Announ
   return parse_announce_answer(answer->body);
 }
 
-Result<LookupAnswer> Directory::ask_directory(const std::string& peer,
-                                              const std::vector<Digest>& digests) {
-  if (peer == peers_.now()->self) return table_.lookup(digests);
+Result<LookupAnswer> Directory::ask_directory(const std::string& peer, const Lookup& message) {
+  if (peer == peers_.now()->self) {
+    return table_.lookup(message.digests, message.fetches ? peer : std::string(), Steady::now());
+  }
   Headers headers;
   headers.add("Content-Type", "application/octet-stream");
-  const auto answer = clients_.send(peer, "POST", kLookupTarget, headers, encode(Lookup{digests}),
-                                    kDirectoryBodyBytesMax);
+  const auto answer =
+      clients_.send(peer, "POST", kLookupTarget, headers, encode(message), kDirectoryBodyBytesMax);
   if (!answer) return tl::unexpected(answer.error());
   if (answer->status != 200) return tl::unexpected(refusal(peer, *answer));
-  return parse_lookup_answer(answer->body, digests.size());
+  return parse_lookup_answer(answer->body, message.digests.size());
 }
 
 /// Round by round: every digest that has no holder yet goes to the next of its directory nodes, all
@@ -148,9 +155,10 @@ void Directory::ask_directories(Search& search) {
     std::mutex mutex;
     for_each_peer(nodes, [&](const std::string& node) {
       const auto& indexes = questions.at(node);
-      std::vector<Digest> digests;
-      for (const auto index : indexes) digests.push_back(search.digests[index]);
-      const auto answer = ask_directory(node, digests);
+      Lookup message;
+      message.fetches = search.fetches;
+      for (const auto index : indexes) message.digests.push_back(search.digests[index]);
+      const auto answer = ask_directory(node, message);
       if (!answer) {
         spdlog::debug("directory node is silent peer={} error=\"{}\"", node,
                       answer.error().message);
@@ -159,9 +167,12 @@ void Directory::ask_directories(Search& search) {
       for (std::size_t i = 0; i < indexes.size(); ++i) {
         if (!answer || answer->age < config_.young) search.doubtful[indexes[i]] = 1;
         if (!answer) continue;
+        auto& found = search.found[indexes[i]];
         for (const auto& holder : answer->holders[i]) {
-          const bool usable = holder != search.peers->self && search.peers->find(holder) != nullptr;
-          if (usable) search.found[indexes[i]].holders.push_back(holder);
+          if (search.usable(holder)) found.holders.push_back(holder);
+        }
+        for (const auto& fetcher : answer->fetchers[i]) {
+          if (search.usable(fetcher)) found.fetchers.push_back(fetcher);
         }
       }
     });
@@ -206,9 +217,11 @@ void Directory::ask_peers(Search& search) {
   });
 }
 
-std::vector<Directory::Found> Directory::lookup_some(std::span<const Digest> digests) {
+std::vector<Directory::Found> Directory::search_some(std::span<const Digest> digests,
+                                                     bool fetches) {
   Search search;
   search.peers = peers_.now();
+  search.fetches = fetches;
   search.digests.assign(digests.begin(), digests.end());
   search.found.resize(digests.size());
   search.doubtful.resize(digests.size(), 0);
@@ -220,7 +233,12 @@ std::vector<Directory::Found> Directory::lookup_some(std::span<const Digest> dig
     for (const auto index : rendezvous.top(rendezvous_word(digest), kDirectories)) {
       directories.push_back(rendezvous.ids()[index]);
     }
-    // Taken from the back: this node itself costs nothing; of the others each gets its turn.
+    // Taken from the back.
+    if (fetches) {  // In the order that all have in common: who fetches the same is to meet.
+      std::reverse(directories.begin(), directories.end());
+      continue;
+    }
+    // This node itself costs nothing; of the others each gets its turn.
     std::shuffle(directories.begin(), directories.end(), random_numbers());
     const auto self = std::find(directories.begin(), directories.end(), search.peers->self);
     if (self != directories.end()) std::iter_swap(self, directories.end() - 1);
@@ -231,30 +249,47 @@ std::vector<Directory::Found> Directory::lookup_some(std::span<const Digest> dig
   for (std::size_t i = 0; i < search.digests.size(); ++i) {
     auto& holders = search.found[i].holders;
     for (const auto& peer : hints_.of(search.digests[i])) {
-      const bool usable = peer != search.peers->self && search.peers->find(peer) != nullptr;
       const bool known = std::find(holders.begin(), holders.end(), peer) != holders.end();
-      if (usable && !known) holders.push_back(peer);
+      if (search.usable(peer) && !known) holders.push_back(peer);
     }
   }
   for (auto& found : search.found) {
-    std::shuffle(found.holders.begin(), found.holders.end(), random_numbers());
+    // Several directory nodes may have named the same fetcher, and a later one, a peer or a hint
+    // called it a holder.
+    auto& holders = found.holders;
+    auto& fetchers = found.fetchers;
+    std::sort(fetchers.begin(), fetchers.end());
+    fetchers.erase(std::unique(fetchers.begin(), fetchers.end()), fetchers.end());
+    std::erase_if(fetchers, [&](const std::string& node) {
+      return std::find(holders.begin(), holders.end(), node) != holders.end();
+    });
+    std::shuffle(holders.begin(), holders.end(), random_numbers());
+    std::shuffle(fetchers.begin(), fetchers.end(), random_numbers());
   }
   return std::move(search.found);
 }
 
-std::vector<Directory::Found> Directory::lookup(const std::vector<Digest>& digests) {
+std::vector<Directory::Found> Directory::search(const std::vector<Digest>& digests, bool fetches) {
   std::vector<Found> all;
   for (std::span<const Digest> rest = digests; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), kLookupDigestsMax));
-    auto found = lookup_some(some);
+    auto found = search_some(some, fetches);
     std::move(found.begin(), found.end(), std::back_inserter(all));
     rest = rest.subspan(some.size());
   }
   return all;
 }
 
+std::vector<Directory::Found> Directory::lookup(const std::vector<Digest>& digests) {
+  return search(digests, false);
+}
+
 Directory::Found Directory::lookup(const Digest& digest) {
-  return lookup_some(std::span(&digest, 1)).front();
+  return search_some(std::span(&digest, 1), false).front();
+}
+
+std::vector<Directory::Found> Directory::join(const std::vector<Digest>& digests) {
+  return search(digests, true);
 }
 
 }  // namespace shoal

@@ -29,7 +29,8 @@ struct DirectoryConfig {
 };
 
 /// Where content is, by the knowledge of all: each digest has kDirectories directory nodes, the
-/// first of its rendezvous order, to which its holders announce themselves.
+/// first of its rendezvous order, to which its holders announce themselves. Who fetches a digest
+/// tells these, too, so that all who fetch the same find each other before one of them has it.
 ///
 /// Thread-safe. Calls block on the net, and end within the progress timeout of `clients` for each
 /// directory node that is silent.
@@ -44,12 +45,24 @@ class Directory {
     std::vector<std::string> holders;  // Live, without this node, shuffled.
     /// False: somebody who may know could not be asked, so that there may be other holders.
     bool sure = true;
+    /// Those that fetch it now and may have parts of it: live, without this node and the holders,
+    /// shuffled.
+    std::vector<std::string> fetchers{};
   };
-  /// The holders of each digest, in the order asked for.
+  /// The holders of each digest, in the order asked for; no fetchers.
   [[nodiscard]] std::vector<Found> lookup(const std::vector<Digest>& digests);
   [[nodiscard]] Found lookup(const Digest& digest);
 
-  /// For a minute or two, lookup() names `peer` too for these digests, if it lives.
+  /// The holders and the fetchers of each digest, in the order asked for; and tells its directory
+  /// nodes that this node fetches it now. They believe it for fetch_memory (DirectoryTableConfig):
+  /// call again before that, for as long as it is so, also to hear of those that came later. There
+  /// is nothing to call at the end.
+  ///
+  /// All who fetch a digest ask the same directory node first, the next only where the ones before
+  /// were silent or knew no holder.
+  [[nodiscard]] std::vector<Found> join(const std::vector<Digest>& digests);
+
+  /// For a minute or two, lookup() and join() name `peer` too for these digests, if it lives.
   void hint(const std::vector<Digest>& digests, const std::string& peer) {
     hints_.add(digests, peer);
   }
@@ -60,9 +73,9 @@ class Directory {
  private:
   struct Search;
 
-  [[nodiscard]] std::vector<Found> lookup_some(std::span<const Digest> digests);
-  [[nodiscard]] Result<LookupAnswer> ask_directory(const std::string& peer,
-                                                   const std::vector<Digest>& digests);
+  [[nodiscard]] std::vector<Found> search(const std::vector<Digest>& digests, bool fetches);
+  [[nodiscard]] std::vector<Found> search_some(std::span<const Digest> digests, bool fetches);
+  [[nodiscard]] Result<LookupAnswer> ask_directory(const std::string& peer, const Lookup& message);
   void ask_directories(Search& search);
   void ask_peers(Search& search);
   void keep_table();

@@ -10,7 +10,10 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kFresh = 1;
 constexpr std::uint8_t kFull = 2;
+constexpr std::uint8_t kFetches = 1;
 constexpr std::size_t kNamesMax = 65535;
+
+using Names = std::vector<std::string>;
 
 class Writer {
  public:
@@ -137,25 +140,35 @@ std::string encode(const AnnounceAnswer& message) {
 }
 
 std::string encode(const Lookup& message) {
-  return Writer('L').number(message.digests.size(), 4).digests(message.digests).take();
+  return Writer('L')
+      .number(message.fetches ? kFetches : 0, 1)
+      .number(message.digests.size(), 4)
+      .digests(message.digests)
+      .take();
 }
 
 std::string encode(const LookupAnswer& message) {
   std::unordered_map<std::string, std::size_t> indexes;
   std::vector<const std::string*> names;
-  for (const auto& holders : message.holders) {
-    for (const auto& holder : holders) {
-      if (indexes.emplace(holder, names.size()).second) names.push_back(&holder);
+  const auto name_all = [&](const Names& nodes) {
+    for (const auto& node : nodes) {
+      if (indexes.emplace(node, names.size()).second) names.push_back(&node);
     }
-  }
+  };
+  for (const auto& holders : message.holders) name_all(holders);
+  for (const auto& fetchers : message.fetchers) name_all(fetchers);
   Writer writer('l');
   writer.number(message.boot, 8)
       .number(static_cast<std::uint64_t>(message.age.count()), 4)
       .number(names.size(), 2);
   for (const auto* name : names) writer.name(*name);
-  for (const auto& holders : message.holders) {
-    writer.number(holders.size(), 1);
-    for (const auto& holder : holders) writer.number(indexes.at(holder), 2);
+  const auto write_list = [&](const Names& nodes) {
+    writer.number(nodes.size(), 1);
+    for (const auto& node : nodes) writer.number(indexes.at(node), 2);
+  };
+  for (std::size_t i = 0; i < message.holders.size(); ++i) {
+    write_list(message.holders[i]);
+    write_list(message.fetchers[i]);
   }
   return writer.take();
 }
@@ -188,6 +201,7 @@ Result<AnnounceAnswer> parse_announce_answer(std::string_view body) {
 Result<Lookup> parse_lookup(std::string_view body) {
   Reader reader(body, 'L');
   Lookup message;
+  message.fetches = (reader.flags(kFetches) & kFetches) != 0;
   message.digests = reader.digests(reader.count(4, kLookupDigestsMax, "digests"));
   return reader.finish(std::move(message));
 }
@@ -197,17 +211,22 @@ Result<LookupAnswer> parse_lookup_answer(std::string_view body, std::size_t dige
   LookupAnswer message;
   message.boot = reader.number(8, "boot id");
   message.age = std::chrono::seconds(reader.number(4, "age"));
-  std::vector<std::string> names;
+  Names names;
   const auto count = reader.count(2, kNamesMax, "names");
   for (std::size_t i = 0; i < count && reader.good(); ++i) names.push_back(reader.name());
-  for (std::size_t i = 0; i < digests && reader.good(); ++i) {
-    auto& holders = message.holders.emplace_back();
-    const auto holders_count = reader.count(1, kLookupHoldersMax, "holders");
-    for (std::size_t j = 0; j < holders_count && reader.good(); ++j) {
-      const auto index = static_cast<std::size_t>(reader.number(2, "holders"));
-      if (index >= names.size()) reader.refuse("a holder has no name");
-      if (reader.good()) holders.push_back(names[index]);
+  const auto read_list = [&](std::size_t max, const char* what) {
+    Names nodes;
+    const auto size = reader.count(1, max, what);
+    for (std::size_t i = 0; i < size && reader.good(); ++i) {
+      const auto index = static_cast<std::size_t>(reader.number(2, what));
+      if (index >= names.size()) reader.refuse(std::string("one of its ") + what + " has no name");
+      if (reader.good()) nodes.push_back(names[index]);
     }
+    return nodes;
+  };
+  for (std::size_t i = 0; i < digests && reader.good(); ++i) {
+    message.holders.push_back(read_list(kLookupHoldersMax, "holders"));
+    message.fetchers.push_back(read_list(kLookupFetchersMax, "fetchers"));
   }
   return reader.finish(std::move(message));
 }

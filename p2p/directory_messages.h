@@ -8,12 +8,16 @@
 //   announce  u8 version  u8 'A'  u8 flags (1: complete)  name holder  u64 boot  u64 epoch
 //             u64 sequence  u32 adds  u32 removes  digests
 //   answer    u8 version  u8 'a'  u8 flags (1: fresh, 2: full)  u64 boot
-//   lookup    u8 version  u8 'L'  u32 count  digests
+//   lookup    u8 version  u8 'L'  u8 flags (1: the asker fetches these)  u32 count  digests
 //   answer    u8 version  u8 'l'  u64 boot  u32 age in seconds  u16 names  names
-//             per digest: u8 count, and u16 indexes of names
+//             per digest: u8 count, and u16 indexes of names: its holders
+//                         u8 count, and u16 indexes of names: others that fetch it
 //
-// Parsers take exactly what encode() writes: another version, a number above its limit, bytes that
-// are missing or left over fail with bad_request, and nothing is allocated beyond what came.
+// Who asks is not said in a lookup: it is the node whose certificate the request came with.
+//
+// Parsers take exactly what encode() writes (the names of an answer in any order): another version,
+// an unknown flag, a number above its limit, bytes that are missing or left over fail with
+// bad_request, and nothing is allocated beyond what came.
 
 #include <chrono>
 #include <cstddef>
@@ -28,7 +32,8 @@ namespace shoal {
 
 inline constexpr std::size_t kAnnounceDigestsMax = 4096;
 inline constexpr std::size_t kLookupDigestsMax = 4096;
-inline constexpr std::size_t kLookupHoldersMax = 64;  // Per digest; of more, some are named.
+inline constexpr std::size_t kLookupHoldersMax = 64;   // Per digest; of more, some are named.
+inline constexpr std::size_t kLookupFetchersMax = 32;  // Likewise.
 inline constexpr std::size_t kDirectoryBodyBytesMax = 2 << 20;
 
 /// "I hold these now, and no longer those."
@@ -53,8 +58,10 @@ struct AnnounceAnswer {
   bool operator==(const AnnounceAnswer&) const = default;
 };
 
+/// "Who has these?"
 struct Lookup {
   std::vector<Digest> digests;
+  bool fetches = false;  // The asker fetches them now, and may be named to others that do.
 
   bool operator==(const Lookup&) const = default;
 };
@@ -63,6 +70,9 @@ struct LookupAnswer {
   std::uint64_t boot = 0;
   std::chrono::seconds age{};  // Since the directory node started: a young one may not know yet.
   std::vector<std::vector<std::string>> holders;  // Of each digest, in the order asked for.
+  /// Likewise, as many: those that fetch it now, and may have parts of it. Named to askers that
+  /// fetch it themselves.
+  std::vector<std::vector<std::string>> fetchers;
 
   bool operator==(const LookupAnswer&) const = default;
 };

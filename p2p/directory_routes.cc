@@ -37,10 +37,10 @@ Response serve_announce(DirectoryTable& table, const std::string& peer, std::str
   return answer(encode(table.apply(*message, std::chrono::steady_clock::now())));
 }
 
-Response serve_lookup(DirectoryTable& table, std::string_view body) {
+Response serve_lookup(DirectoryTable& table, const std::string& peer, std::string_view body) {
   const auto message = parse_lookup(body);
   if (!message) return refuse(400, message.error().message);
-  return answer(encode(table.lookup(message->digests)));
+  return answer(encode(table.lookup(message->digests, message->fetches ? peer : std::string())));
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ asio::awaitable<Response> DirectoryRoutes::handle(Request& request) {
   if (!body) co_return refuse(400, body.error().message);
   const auto work = [&] {
     return request.path == kAnnounce ? serve_announce(table_, request.peer, *body)
-                                     : serve_lookup(table_, *body);
+                                     : serve_lookup(table_, request.peer, *body);
   };
   co_return co_await run_on(pool_.get_executor(), work);
 }

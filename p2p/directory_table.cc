@@ -21,6 +21,11 @@ std::size_t DirectoryTable::Slots::size() const {
   return few_.size() - static_cast<std::size_t>(few) + (more_ ? more_->size() : 0);
 }
 
+bool DirectoryTable::Slots::contains(std::uint32_t slot) const {
+  if (std::find(few_.begin(), few_.end(), slot) != few_.end()) return true;
+  return more_ && std::find(more_->begin(), more_->end(), slot) != more_->end();
+}
+
 bool DirectoryTable::Slots::insert(std::uint32_t slot) {
   for (auto& place : few_) {
     if (place == slot) return false;
@@ -52,6 +57,76 @@ void DirectoryTable::Slots::append_to(std::vector<std::uint32_t>& slots) const {
     if (slot != 0) slots.push_back(slot);
   }
   if (more_) slots.insert(slots.end(), more_->begin(), more_->end());
+}
+
+bool DirectoryTable::Holder::is_in(const Slots& slots) const {
+  return slots.contains(slot) || (previous != 0 && slots.contains(previous));
+}
+
+// --- Fetchers ---
+
+void DirectoryTable::Fetchers::add(const Key& key, const std::string& id, Time now,
+                                   std::size_t max) {
+  if (max == 0) return;
+  Node* const node = &*nodes_.try_emplace(id, 0).first;
+  const auto found = keys_.find(key);
+  if (found != keys_.end()) {
+    const auto& list = found->second;
+    const auto known = std::find_if(list.begin(), list.end(),
+                                    [node](const OfKey& entry) { return entry.node == node; });
+    if (known != list.end()) {
+      known->place->added = now;
+      pairs_.splice(pairs_.end(), pairs_, known->place);
+      return;
+    }
+  }
+  pairs_.push_back({key, node, now});
+  ++node->second;
+  keys_[key].push_back({node, std::prev(pairs_.end())});
+  if (pairs_.size() > max) forget(pairs_.begin());
+}
+
+void DirectoryTable::Fetchers::remove(const Key& key, const std::string& id) {
+  const auto node = nodes_.find(id);
+  if (node == nodes_.end()) return;
+  const auto found = keys_.find(key);
+  if (found == keys_.end()) return;
+  const auto& list = found->second;
+  const auto known = std::find_if(list.begin(), list.end(),
+                                  [&](const OfKey& entry) { return entry.node == &*node; });
+  if (known != list.end()) forget(known->place);
+}
+
+void DirectoryTable::Fetchers::forget(Place place) {
+  const auto found = keys_.find(place->key);
+  auto& list = found->second;
+  const auto entry = std::find_if(list.begin(), list.end(),
+                                  [&](const OfKey& of) { return of.node == place->node; });
+  *entry = list.back();  // Their order says nothing.
+  list.pop_back();
+  if (list.empty()) keys_.erase(found);
+  if (--place->node->second == 0) nodes_.erase(nodes_.find(place->node->first));
+  pairs_.erase(place);
+}
+
+void DirectoryTable::Fetchers::expire(Time until) {
+  while (!pairs_.empty() && pairs_.front().added <= until) forget(pairs_.begin());
+}
+
+/// Shuffles no more of the list than it takes: thousands may fetch the same.
+std::vector<std::string> DirectoryTable::Fetchers::others(const Key& key, const std::string& id,
+                                                          std::size_t max,
+                                                          std::minstd_rand& random) {
+  std::vector<std::string> ids;
+  const auto found = keys_.find(key);
+  if (found == keys_.end()) return ids;
+  auto& list = found->second;
+  for (std::size_t i = 0; i < list.size() && ids.size() < max; ++i) {
+    std::uniform_int_distribution<std::size_t> any(i, list.size() - 1);
+    std::swap(list[i], list[any(random)]);
+    if (list[i].node->first != id) ids.push_back(list[i].node->first);
+  }
+  return ids;
 }
 
 // --- DirectoryTable ---
@@ -104,7 +179,10 @@ AnnounceAnswer DirectoryTable::apply(const Announce& message, Time now) {
       answer.fresh = true;
     }
     holder.sequence = message.sequence;
-    for (const auto& digest : message.adds) add(holder, digest, answer.full);
+    for (const auto& digest : message.adds) {
+      add(holder, digest, answer.full);
+      fetchers_.remove(key_of(digest), message.holder);
+    }
     for (const auto& digest : message.removes) remove(holder, digest);
     if (message.complete && holder.previous != 0) sweep({std::exchange(holder.previous, 0)});
   }
@@ -157,6 +235,8 @@ void DirectoryTable::sweep(const std::vector<std::uint32_t>& slots) {
   }
 }
 
+void DirectoryTable::expire_fetchers(Time now) { fetchers_.expire(now - config_.fetch_memory); }
+
 bool DirectoryTable::prune_some(const Rendezvous& peers, const std::string& self,
                                 std::size_t count) {
   const std::size_t end = std::min(prune_at_ + kPruneBuckets, digests_.bucket_count());
@@ -177,16 +257,27 @@ bool DirectoryTable::prune_some(const Rendezvous& peers, const std::string& self
   return prune_at_ >= digests_.bucket_count();
 }
 
-LookupAnswer DirectoryTable::lookup(const std::vector<Digest>& digests) {
+LookupAnswer DirectoryTable::lookup(const std::vector<Digest>& digests, const std::string& asker,
+                                    Time now) {
   LookupAnswer answer;
   answer.boot = boot_;
   answer.age =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
-  answer.holders.reserve(digests.size());
+  answer.holders.resize(digests.size());
+  answer.fetchers.resize(digests.size());
   const std::lock_guard lock(mutex_);
-  for (const auto& digest : digests) {
-    auto& holders = answer.holders.emplace_back();
-    const auto found = digests_.find(key_of(digest));
+  const auto asking = holders_.find(asker);
+  if (!asker.empty()) expire_fetchers(now);
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    const auto key = key_of(digests[i]);
+    const auto found = digests_.find(key);
+    if (!asker.empty()) {
+      // A holder that fetches it again is named as one already.
+      const bool holds = asking != holders_.end() && found != digests_.end() &&
+                         asking->second.is_in(found->second);
+      if (!holds) fetchers_.add(key, asker, now, config_.fetchers_max);
+      answer.fetchers[i] = fetchers_.others(key, asker, kLookupFetchersMax, random_);
+    }
     if (found == digests_.end()) continue;
     std::vector<std::uint32_t> slots;
     found->second.append_to(slots);
@@ -194,7 +285,7 @@ LookupAnswer DirectoryTable::lookup(const std::vector<Digest>& digests) {
       std::shuffle(slots.begin(), slots.end(), random_);
       slots.resize(kLookupHoldersMax);
     }
-    for (const auto slot : slots) holders.push_back(slots_[slot]);
+    for (const auto slot : slots) answer.holders[i].push_back(slots_[slot]);
   }
   return answer;
 }
@@ -224,6 +315,7 @@ std::optional<DirectoryTable::Time> DirectoryTable::live(const Rendezvous& peers
     entry = holders_.erase(entry);
   }
   if (!gone.empty()) sweep(gone);
+  expire_fetchers(now);  // For their memory alone: no need to be called for it.
 
   if (peers.ids() != known_live_ && peers.knows(self)) {
     known_live_ = peers.ids();
@@ -237,7 +329,7 @@ std::optional<DirectoryTable::Time> DirectoryTable::live(const Rendezvous& peers
 
 DirectoryTable::Usage DirectoryTable::usage() const {
   const std::lock_guard lock(mutex_);
-  return {digests_.size(), entries_, holders_.size(), refused_};
+  return {digests_.size(), entries_, holders_.size(), refused_, fetchers_.size()};
 }
 
 }  // namespace shoal

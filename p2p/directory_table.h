@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "p2p/directory_messages.h"
@@ -25,16 +27,24 @@ struct DirectoryTableConfig {
   /// So long a holder may be missing from the live set before what it told is forgotten, and a
   /// digest be another node's before it is. Longer than nodes may differ about who lives.
   std::chrono::seconds grace{60};
+  /// So long after it last said so a node is taken to be fetching a digest.
+  std::chrono::seconds fetch_memory{60};
+  /// Pairs of digest and fetcher that are known at most, of up to 200 bytes each: the oldest make
+  /// room for new ones.
+  std::size_t fetchers_max = 200'000;
 };
 
-/// What a directory node knows: who holds which digest. Soft state, in memory alone: holders tell
-/// it again when they or the directory node start anew.
+/// What a directory node knows: who holds which digest, and who fetches it now. Soft state, in
+/// memory alone: holders tell it again when they or the directory node start anew.
 ///
 /// A digest is kept as the first 16 bytes of its hash (with its algorithm mixed in). It only says
 /// whom to ask: should two digests ever share these, the wrong one answers 404.
 ///
 /// A holder tells in epochs. What it told in the epoch before stays valid until it says that the
 /// new one is complete: so that a holder that starts anew is never unknown in between.
+///
+/// A fetcher says so with each lookup, and is forgotten a while after the last one. Who holds a
+/// digest is never a fetcher of it.
 ///
 /// Thread-safe; never blocks for long.
 class DirectoryTable {
@@ -54,7 +64,13 @@ class DirectoryTable {
 
   /// The holders of each digest, at most kLookupHoldersMax of each: others at each call if there
   /// are more.
-  [[nodiscard]] LookupAnswer lookup(const std::vector<Digest>& digests);
+  ///
+  /// `asker`: the node that asks, if it fetches these digests now. It is remembered as such, and
+  /// told the others that fetch them, at most kLookupFetchersMax of each, chosen likewise. Without
+  /// one no fetchers are named.
+  [[nodiscard]] LookupAnswer lookup(const std::vector<Digest>& digests,
+                                    const std::string& asker = {},
+                                    Time now = std::chrono::steady_clock::now());
 
   /// Who lives now. Forgets the holders that have been away for the grace, and the digests that
   /// have been those of `count` other nodes than `self` for so long. When it should be called again
@@ -67,6 +83,7 @@ class DirectoryTable {
     std::size_t entries;  // Pairs of digest and holder.
     std::size_t holders;
     std::uint64_t refused;  // Adds that found no room.
+    std::size_t fetchers;   // Pairs of digest and fetcher.
   };
   [[nodiscard]] Usage usage() const;
 
@@ -84,6 +101,7 @@ class DirectoryTable {
    public:
     [[nodiscard]] bool empty() const { return few_[0] == 0; }
     [[nodiscard]] std::size_t size() const;
+    [[nodiscard]] bool contains(std::uint32_t slot) const;
     /// False if it was there.
     bool insert(std::uint32_t slot);
     /// False if it was not there.
@@ -101,6 +119,42 @@ class DirectoryTable {
     std::uint32_t slot = 0;      // What was told in this epoch,
     std::uint32_t previous = 0;  // and what only in the one before; 0: nothing.
     std::optional<Time> absent;  // From the live set, since then.
+
+    [[nodiscard]] bool is_in(const Slots& slots) const;
+  };
+  /// Who fetches what. Pairs are kept in the order of their last add(), from which they expire.
+  class Fetchers {
+   public:
+    /// Or moves it to the end. If there are `max`, the oldest makes room.
+    void add(const Key& key, const std::string& id, Time now, std::size_t max);
+    void remove(const Key& key, const std::string& id);
+    /// Forgets what was added last at `until` or before.
+    void expire(Time until);
+    /// At most `max` of a key without `id`, any of them.
+    [[nodiscard]] std::vector<std::string> others(const Key& key, const std::string& id,
+                                                  std::size_t max, std::minstd_rand& random);
+    [[nodiscard]] std::size_t size() const { return pairs_.size(); }
+
+   private:
+    /// A node's id, once for all its pairs, and how many these are.
+    using Node = std::pair<const std::string, std::size_t>;
+    struct Pair {
+      Key key;
+      Node* node;
+      Time added;
+    };
+    using Place = std::list<Pair>::iterator;
+    /// `node` again: to find one among the many of a key without a look at each of their pairs.
+    struct OfKey {
+      const Node* node;
+      Place place;
+    };
+
+    void forget(Place place);
+
+    std::list<Pair> pairs_;  // Oldest first.
+    std::unordered_map<Key, std::vector<OfKey>, KeyHash> keys_;
+    std::unordered_map<std::string, std::size_t> nodes_;
   };
 
   [[nodiscard]] static Key key_of(const Digest& digest);
@@ -108,6 +162,7 @@ class DirectoryTable {
   void add(Holder& holder, const Digest& digest, bool& full);
   void remove(const Holder& holder, const Digest& digest);
   void sweep(const std::vector<std::uint32_t>& slots);
+  void expire_fetchers(Time now);
   /// False if there is more to do.
   [[nodiscard]] bool prune_some(const Rendezvous& peers, const std::string& self,
                                 std::size_t count);
@@ -124,6 +179,7 @@ class DirectoryTable {
   std::unordered_map<std::string, Holder> holders_;
   std::vector<std::string> slots_ = {""};  // Whose they are; "": free.
   std::vector<std::uint32_t> free_slots_;
+  Fetchers fetchers_;
   std::size_t entries_ = 0;
   std::uint64_t refused_ = 0;
   std::vector<std::string> known_live_;

@@ -107,6 +107,15 @@ std::string Torrent::info() const {
 
 TreeHash Torrent::info_hash() const { return BlockHasher().hash(info()); }
 
+bool Torrent::matches(std::uint32_t piece, std::string_view bytes) const {
+  BlockHasher hasher;
+  std::vector<TreeHash> blocks;
+  for (std::size_t at = 0; at < bytes.size(); at += kBlockBytes) {
+    blocks.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
+  }
+  return piece < pieces.size() && hasher.piece(blocks, piece_bytes) == pieces[piece];
+}
+
 std::string Torrent::file() const {
   const auto pieces_root = root();
   std::string layer;

@@ -40,6 +40,8 @@ struct Torrent {
   /// The info dictionary, bencoded: what the info hash is of. Its torrent is private (BEP 27).
   [[nodiscard]] std::string info() const;
   [[nodiscard]] TreeHash info_hash() const;
+  /// Whether these bytes, all of it, are that piece.
+  [[nodiscard]] bool matches(std::uint32_t piece, std::string_view bytes) const;
   /// All of a .torrent file, without a tracker.
   [[nodiscard]] std::string file() const;
 

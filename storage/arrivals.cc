@@ -277,6 +277,7 @@ class ArrivalTable final : public Arrivals {
 
   Result<std::shared_ptr<Arrival>> open(const ArrivalInfo& info) override;
   std::vector<ArrivalInfo> list() override;
+  std::optional<ArrivalInfo> find(const Digest& digest) override;
   Result<void> discard(const Digest& digest) override;
   std::size_t expire_idle() override;
 
@@ -418,6 +419,13 @@ std::vector<ArrivalInfo> ArrivalTable::list() {
   std::vector<ArrivalInfo> infos;
   for (const auto& [digest, entry] : entries_) infos.push_back(entry.info);
   return infos;
+}
+
+std::optional<ArrivalInfo> ArrivalTable::find(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(digest);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.info;
 }
 
 Result<void> ArrivalTable::drop(std::map<Digest, Entry>::iterator entry) {

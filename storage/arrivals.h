@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,9 @@ class Arrivals {
 
   /// All that are under way, open or not.
   [[nodiscard]] virtual std::vector<ArrivalInfo> list() = 0;
+
+  /// The one of this content, or nothing.
+  [[nodiscard]] virtual std::optional<ArrivalInfo> find(const Digest& digest) = 0;
 
   /// Drops what came. Those who have it open keep what they have, and their store() and commit()
   /// fail with blob_unknown. Nothing if there is no such arrival.

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "orchestrator/images/image_parts.h"
+
 namespace shoal {
 
 Result<Digest> ClusterContent::resolve(const Repository& repository, const Tag& tag) {
@@ -28,7 +30,12 @@ Result<Page<std::string>> ClusterContent::repositories(const std::string& after,
 
 Result<void> ClusterContent::fetch_manifest(const Repository& repository, const Digest& digest,
                                             const std::vector<Tag>& tags) {
-  return parts_.manifests.fetch(repository, digest, tags);
+  const auto fetched = parts_.manifests.fetch(repository, digest, tags);
+  if (!fetched) return fetched;
+  // Whoever asks for a manifest asks for its layers next: they are on their way then.
+  const auto parts = image_parts(parts_.store, repository, digest);
+  if (parts) parts_.blobs.begin(repository, parts->blobs);
+  return {};
 }
 
 Result<BlobInfo> ClusterContent::stat(const Repository&, const Digest& digest) {

@@ -3,7 +3,7 @@
 #include "orchestrator/images/cluster_names.h"
 #include "orchestrator/images/manifest_fetch.h"
 #include "orchestrator/images/replicas.h"
-#include "p2p/blob_fetch.h"
+#include "p2p/fetch/blob_fetch.h"
 #include "p2p/directory.h"
 #include "storage/elsewhere.h"
 
@@ -14,6 +14,7 @@ namespace shoal {
 class ClusterContent : public Elsewhere {
  public:
   struct Parts {
+    Store& store;
     ClusterNames& names;
     ManifestFetch& manifests;
     BlobFetch& blobs;

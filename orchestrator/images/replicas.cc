@@ -204,7 +204,7 @@ Result<void> Replicas::receive(const Image& image, const std::string& from,
       if (stop) return fail(Errc::unavailable, "the node is stopping");
       if (parts_.store.blobs().stat(image.repository, blob, Wait::yes)) continue;
       parts_.directory.hint({blob}, from);
-      const auto fetched = parts_.blobs.fetch(image.repository, blob);
+      const auto fetched = parts_.blobs.fetch(image.repository, blob, SwarmClass::replication);
       if (!fetched) return fetched;
       ++steps;
     }

@@ -19,7 +19,7 @@
 #include "orchestrator/images/image_parts.h"
 #include "orchestrator/images/manifest_fetch.h"
 #include "orchestrator/images/replica_policy.h"
-#include "p2p/blob_fetch.h"
+#include "p2p/fetch/blob_fetch.h"
 #include "registry/http/message.h"
 
 namespace shoal {

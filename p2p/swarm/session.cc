@@ -1,5 +1,6 @@
 #include "p2p/swarm/session.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include <libtorrent/torrent_status.hpp>
 
 #include "p2p/swarm/blob_disk.h"
+#include "p2p/swarm/peer_plugin.h"
 #include "p2p/swarm/settings.h"
 
 namespace shoal {
@@ -29,6 +31,10 @@ constexpr std::chrono::seconds kTick{1};
 lt::sha1_hash short_hash(const Torrent& torrent) {
   const auto hash = torrent.info_hash();
   return lt::sha1_hash(reinterpret_cast<const char*>(hash.data()));
+}
+
+lt::piece_index_t piece_index(std::uint32_t piece) {
+  return lt::piece_index_t(static_cast<int>(piece));
 }
 
 std::uint64_t count(std::int64_t number) {
@@ -96,6 +102,7 @@ struct SwarmSession::Impl {
   struct Active {
     std::shared_ptr<SwarmBlob> blob;
     lt::torrent_handle handle;
+    std::shared_ptr<SwarmLedger> ledger;
   };
 
   std::shared_ptr<SwarmBlob> find(const lt::sha1_hash& hash) const {
@@ -119,6 +126,12 @@ struct SwarmSession::Impl {
     params.save_path = "/";  // There are no files.
     params.flags = lt::torrent_flags::disable_dht | lt::torrent_flags::disable_lsd |
                    lt::torrent_flags::disable_pex;
+    const auto ledger = std::make_shared<SwarmLedger>(moved);
+    params.extensions.emplace_back(
+        [this, ledger](const lt::torrent_handle&,
+                       lt::client_data_t) -> std::shared_ptr<lt::torrent_plugin> {
+          return make_peer_plugin(config.admits, ledger);
+        });
     const auto pieces = blob->pieces();
     params.have_pieces.resize(static_cast<int>(pieces.size()), false);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
@@ -136,7 +149,7 @@ struct SwarmSession::Impl {
       by_hash.erase(hash);
       return fail(Errc::io, "sharing " + torrent.digest.to_string() + ": " + error.message());
     }
-    torrents[torrent.digest] = Active{blob, handle};
+    torrents[torrent.digest] = Active{blob, handle, ledger};
     return {};
   }
 
@@ -208,6 +221,7 @@ struct SwarmSession::Impl {
   const SwarmSessionConfig config;
   const Events events;
   SwarmStore store;
+  const std::shared_ptr<SwarmTally> moved = std::make_shared<SwarmTally>();
 
   mutable std::mutex mutex;  // Guards what follows, but the session.
   std::condition_variable wake;
@@ -251,7 +265,42 @@ Result<void> SwarmSession::fetch(Torrent torrent, std::shared_ptr<Arrival> arriv
 
 bool SwarmSession::has(const Digest& digest) const { return impl_->handle(digest).is_valid(); }
 
+std::vector<Digest> SwarmSession::list() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<Digest> digests;
+  for (const auto& [digest, active] : impl_->torrents) digests.push_back(digest);
+  return digests;
+}
+
+std::optional<Digest> SwarmSession::digest_of(std::span<const char> info_hash) const {
+  if (std::ssize(info_hash) != lt::sha1_hash::size()) return std::nullopt;
+  const auto blob = impl_->find(lt::sha1_hash(info_hash.data()));
+  if (!blob) return std::nullopt;
+  return blob->torrent().digest;
+}
+
 void SwarmSession::remove(const Digest& digest) { impl_->remove(digest); }
+
+void SwarmSession::add_piece(const Digest& digest, std::uint32_t piece, std::vector<char> bytes) {
+  const auto handle = impl_->handle(digest);
+  if (handle.is_valid()) handle.add_piece(piece_index(piece), std::move(bytes));
+}
+
+void SwarmSession::hurry(const Digest& digest, std::uint32_t piece) {
+  const auto handle = impl_->handle(digest);
+  if (handle.is_valid()) handle.set_piece_deadline(piece_index(piece), 0);
+}
+
+void SwarmSession::rank(const Digest& digest,
+                        const std::vector<std::pair<std::uint32_t, std::uint8_t>>& priorities) {
+  const auto handle = impl_->handle(digest);
+  if (!handle.is_valid()) return;
+  std::vector<std::pair<lt::piece_index_t, lt::download_priority_t>> ranked;
+  for (const auto& [piece, priority] : priorities) {
+    ranked.emplace_back(piece_index(piece), lt::download_priority_t(priority));
+  }
+  handle.prioritize_pieces(ranked);
+}
 
 void SwarmSession::connect(const Digest& digest, const std::string& address) {
   const auto handle = impl_->handle(digest);
@@ -260,30 +309,49 @@ void SwarmSession::connect(const Digest& digest, const std::string& address) {
 }
 
 std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) const {
-  const auto handle = impl_->handle(digest);
+  std::shared_ptr<SwarmLedger> ledger;
+  lt::torrent_handle handle;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->torrents.find(digest);
+    if (found == impl_->torrents.end()) return std::nullopt;
+    ledger = found->second.ledger;
+    handle = found->second.handle;
+  }
   if (!handle.is_valid()) return std::nullopt;
   const auto status = handle.status({});
   Counts counts;
-  counts.received_bytes = count(status.total_payload_download);
   counts.redundant_bytes = count(status.total_redundant_bytes);
   counts.wrong_bytes = count(status.total_failed_bytes);
-  counts.sent_bytes = count(status.total_payload_upload);
   counts.receive_rate = count(status.download_payload_rate);
   counts.send_rate = count(status.upload_payload_rate);
-  std::vector<lt::peer_info> peers;
-  handle.get_peer_info(peers);
-  for (const auto& peer : peers) {
-    PeerCounts of;
-    of.address = peer.ip.address().to_string() + ':' + std::to_string(peer.ip.port());
-    of.received_bytes = count(peer.total_download);
-    of.sent_bytes = count(peer.total_upload);
-    of.receive_rate = count(peer.payload_down_speed);
-    of.send_rate = count(peer.payload_up_speed);
-    of.pieces = static_cast<std::uint32_t>(peer.num_pieces);
-    of.outgoing = static_cast<bool>(peer.flags & lt::peer_info::local_connection);
+  std::map<std::string, PeerCounts> peers;
+  for (const auto& [address, tally] : ledger->peers()) {
+    auto& of = peers[address];
+    of.received_bytes = tally->received;
+    of.sent_bytes = tally->sent;
+    of.wrong_pieces = tally->wrong_pieces;
+    counts.received_bytes += of.received_bytes;
+    counts.sent_bytes += of.sent_bytes;
+  }
+  std::vector<lt::peer_info> connected;
+  handle.get_peer_info(connected);
+  for (const auto& peer : connected) {
+    auto& of = peers[peer.ip.address().to_string()];
+    of.receive_rate += count(peer.payload_down_speed);
+    of.send_rate += count(peer.payload_up_speed);
+    of.pieces = std::max(of.pieces, static_cast<std::uint32_t>(peer.num_pieces));
+    of.connected = true;
+  }
+  for (auto& [address, of] : peers) {
+    of.address = address;
     counts.peers.push_back(std::move(of));
   }
   return counts;
+}
+
+SwarmSession::Moved SwarmSession::moved() const {
+  return {impl_->moved->received, impl_->moved->sent};
 }
 
 SwarmStore& SwarmSession::store() { return impl_->store; }

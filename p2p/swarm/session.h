@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "p2p/swarm/swarm_blob.h"
@@ -15,7 +18,10 @@ struct SwarmSessionConfig {
   /// Where BitTorrent is spoken, an address of the loopback; port 0: any.
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
-  SwarmStoreConfig store;
+  /// Whether a connection that comes from this address and port may stay; empty: all may. Called on
+  /// libtorrent's thread: must not block.
+  std::function<bool(const std::string& address, std::uint16_t port)> admits{};
+  SwarmStoreConfig store{};
 };
 
 /// One end of BitTorrent (BEP 3, 5, 6, 10, 52) with the torrents that move now. Knows nothing of
@@ -49,6 +55,10 @@ class SwarmSession {
   [[nodiscard]] Result<void> seed(Torrent torrent, std::shared_ptr<BlobReader> reader);
   [[nodiscard]] Result<void> fetch(Torrent torrent, std::shared_ptr<Arrival> arrival);
   [[nodiscard]] bool has(const Digest& digest) const;
+  /// All that are shared now.
+  [[nodiscard]] std::vector<Digest> list() const;
+  /// Whose info hash begins with these 20 bytes; nothing if none is shared.
+  [[nodiscard]] std::optional<Digest> digest_of(std::span<const char> info_hash) const;
 
   /// Ends it: its connections are closed, and what waits of its arrival is stored. Blocks.
   void remove(const Digest& digest);
@@ -56,14 +66,26 @@ class SwarmSession {
   /// Connects to a peer, `address:port`, and again when the connection is lost, a few times.
   void connect(const Digest& digest, const std::string& address);
 
+  /// A whole piece that came another way: checked as those of peers are.
+  void add_piece(const Digest& digest, std::uint32_t piece, std::vector<char> bytes);
+
+  /// The piece is wanted before all others: several peers are asked for it.
+  void hurry(const Digest& digest, std::uint32_t piece);
+  /// How much pieces are wanted, from 1 to 7; 4 at the start. Rarer ones still come before those
+  /// that many peers have.
+  void rank(const Digest& digest,
+            const std::vector<std::pair<std::uint32_t, std::uint8_t>>& priorities);
+
+  /// Of an address, connected or not.
   struct PeerCounts {
-    std::string address;
+    std::string address;               // Without its port.
     std::uint64_t received_bytes = 0;  // Of content,
     std::uint64_t sent_bytes = 0;
     std::uint64_t receive_rate = 0;  // bytes a second.
     std::uint64_t send_rate = 0;
-    std::uint32_t pieces = 0;  // That it has.
-    bool outgoing = false;
+    std::uint64_t wrong_pieces = 0;  // In which it had a part.
+    std::uint32_t pieces = 0;        // That it has.
+    bool connected = false;
   };
   struct Counts {
     std::uint64_t received_bytes = 0;
@@ -76,6 +98,13 @@ class SwarmSession {
   };
   /// As of now; nothing if there is no such torrent. Waits for libtorrent's thread.
   [[nodiscard]] std::optional<Counts> counts(const Digest& digest) const;
+
+  /// Bytes of content since the start, of all torrents.
+  struct Moved {
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+  };
+  [[nodiscard]] Moved moved() const;
 
   [[nodiscard]] SwarmStore& store();
 

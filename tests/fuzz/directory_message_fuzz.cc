@@ -1,4 +1,5 @@
-// The directory's messages: what parses is exactly what encode() writes.
+// The directory's messages: what parses is exactly what encode() writes; of an answer to a lookup,
+// says the same when it is written again.
 
 #include <cstdint>
 #include <string_view>
@@ -22,6 +23,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::size_t digests : {0, 1, 2, 7}) {
     if (const auto answer = shoal::parse_lookup_answer(body, digests)) {
       SHOAL_REQUIRE(answer->holders.size() == digests);
+      SHOAL_REQUIRE(answer->fetchers.size() == digests);
+      for (const auto& holders : answer->holders) {
+        SHOAL_REQUIRE(holders.size() <= shoal::kLookupHoldersMax);
+      }
+      for (const auto& fetchers : answer->fetchers) {
+        SHOAL_REQUIRE(fetchers.size() <= shoal::kLookupFetchersMax);
+      }
+      const auto again = shoal::parse_lookup_answer(shoal::encode(*answer), digests);
+      SHOAL_REQUIRE(again && *again == *answer);
     }
   }
   return 0;

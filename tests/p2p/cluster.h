@@ -24,8 +24,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "p2p/announcer.h"
-#include "p2p/blob_fetch.h"
 #include "p2p/directory_routes.h"
+#include "p2p/fetch/blob_fetch.h"
 #include "registry/http/server.h"
 #include "tests/registry/http/test_certificates.h"
 #include "tests/storage/fixture.h"
@@ -235,7 +235,7 @@ class TestNode {
         announcer->restarted(holder, its_boot);
       });
     }
-    fetch.emplace(config.fetch, *store, *directory, *clients);
+    fetch.emplace(config.fetch, *store, *directory, *clients, nullptr);
   }
 
   /// The server first, as after a kill: others see broken connections.
@@ -283,6 +283,7 @@ class TestNode {
   asio::thread_pool pool{2};
   TestPeers peers;
   Faults faults;
+  std::atomic<std::uint64_t> lookups{0};  // Requests that came to its directory.
   std::string address;
   std::unique_ptr<Store> store;
   std::optional<DirectoryTable> table;
@@ -295,7 +296,10 @@ class TestNode {
 
  private:
   asio::awaitable<Response> handle(Request& request) {
-    if (DirectoryRoutes::serves(request.path)) co_return co_await routes->handle(request);
+    if (DirectoryRoutes::serves(request.path)) {
+      if (request.path.ends_with("/lookup")) ++lookups;
+      co_return co_await routes->handle(request);
+    }
     co_return co_await serve_test_blob(*store, faults, request);
   }
 };

@@ -30,6 +30,7 @@ LookupAnswer answer() {
   message.boot = 9;
   message.age = std::chrono::seconds(12345);
   message.holders = {{"node-a", "node-b"}, {}, {"node-b"}};
+  message.fetchers = {{}, {"node-c", "node-b"}, {"node-c"}};
   return message;
 }
 
@@ -44,8 +45,10 @@ TEST_CASE("Messages survive the way", "[p2p][directory]") {
       CHECK(parse_announce_answer(encode(message)) == message);
     }
   }
-  const Lookup lookup{digests(5)};
-  CHECK(parse_lookup(encode(lookup)) == lookup);
+  for (const bool fetches : {false, true}) {
+    const Lookup lookup{digests(5), fetches};
+    CHECK(parse_lookup(encode(lookup)) == lookup);
+  }
   CHECK(parse_lookup_answer(encode(answer()), 3) == answer());
 }
 
@@ -64,15 +67,21 @@ TEST_CASE("The largest messages fit into a body", "[p2p][directory]") {
   message.adds = digests(kAnnounceDigestsMax, Algorithm::sha512);
   message.removes.clear();
   CHECK(encode(message).size() <= kDirectoryBodyBytesMax);
-  CHECK(encode(Lookup{message.adds}).size() <= kDirectoryBodyBytesMax);
+  CHECK(encode(Lookup{message.adds, true}).size() <= kDirectoryBodyBytesMax);
   LookupAnswer found;
   for (std::size_t i = 0; i < kLookupDigestsMax; ++i) {
     auto& holders = found.holders.emplace_back();
     for (std::size_t j = 0; j < kLookupHoldersMax; ++j) {
       holders.push_back("node-" + std::to_string((i + j) % 1000));
     }
+    auto& fetchers = found.fetchers.emplace_back();
+    for (std::size_t j = 0; j < kLookupFetchersMax; ++j) {
+      fetchers.push_back("node-" + std::to_string((i + j) % 1000 + 500));
+    }
   }
-  CHECK(encode(found).size() <= kDirectoryBodyBytesMax);
+  const auto body = encode(found);
+  CHECK(body.size() <= kDirectoryBodyBytesMax);
+  CHECK(parse_lookup_answer(body, kLookupDigestsMax) == found);
 }
 
 TEST_CASE("A message of another version, of another kind or with too much in it is refused",
@@ -96,13 +105,42 @@ TEST_CASE("A message of another version, of another kind or with too much in it 
   CHECK(parsed.error().message.starts_with("not a directory message: "));
 }
 
-TEST_CASE("A holder without a name and another number of answers are refused", "[p2p][directory]") {
+TEST_CASE("A lookup with an unknown flag, of too many digests or without flags is refused",
+          "[p2p][directory]") {
+  Lookup lookup{digests(3), true};
+  auto body = encode(lookup);
+  SECTION("flags") { body[2] = 3; }
+  SECTION("none") { body.erase(2, 1); }
+  SECTION("too many digests") {
+    lookup.digests = digests(kLookupDigestsMax + 1);
+    body = encode(lookup);
+  }
+  const auto parsed = parse_lookup(body);
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.error().code == Errc::bad_request);
+}
+
+TEST_CASE("A node without a name and another number of answers are refused", "[p2p][directory]") {
   const auto body = encode(answer());
   CHECK_FALSE(parse_lookup_answer(body, 2));
   CHECK_FALSE(parse_lookup_answer(body, 4));
   auto nameless = body;
-  nameless.back() = 2;  // The index of the last holder: there are two names.
+  SECTION("a fetcher") { nameless.back() = 3; }  // Its index: there are three names.
+  SECTION("a holder") { nameless[body.size() - 4] = 3; }
   CHECK_FALSE(parse_lookup_answer(nameless, 3));
+}
+
+TEST_CASE("An answer with more holders or fetchers than there may be is refused",
+          "[p2p][directory]") {
+  LookupAnswer message;
+  message.holders = {std::vector<std::string>(kLookupHoldersMax, "a")};
+  message.fetchers = {std::vector<std::string>(kLookupFetchersMax, "b")};
+  CHECK(parse_lookup_answer(encode(message), 1) == message);
+  SECTION("holders") { message.holders[0].push_back("c"); }
+  SECTION("fetchers") { message.fetchers[0].push_back("c"); }
+  const auto parsed = parse_lookup_answer(encode(message), 1);
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.error().code == Errc::bad_request);
 }
 
 /// Whether a parser took the text; never anything else happens.
@@ -115,7 +153,7 @@ int parse_all(std::string_view body) {
 
 TEST_CASE("A message that was cut off anywhere is refused", "[p2p][directory]") {
   for (const auto& body : {encode(announce()), encode(AnnounceAnswer{1, true, false}),
-                           encode(Lookup{digests(3)}), encode(answer())}) {
+                           encode(Lookup{digests(3), true}), encode(answer())}) {
     CHECK(parse_all(body) == 1);
     for (std::size_t size = 0; size < body.size(); ++size) {
       CHECK(parse_all(std::string_view(body).substr(0, size)) == 0);
@@ -128,7 +166,7 @@ TEST_CASE("What parses says the same when it is written again, whatever the byte
   std::mt19937_64 random(7);
   const std::vector<std::string> seeds = {encode(announce()),
                                           encode(AnnounceAnswer{1, true, false}),
-                                          encode(Lookup{digests(3)}), encode(answer())};
+                                          encode(Lookup{digests(3), true}), encode(answer())};
   int parsed = 0;
   for (int round = 0; round < 20'000; ++round) {
     auto body = seeds[random() % seeds.size()];

@@ -34,11 +34,19 @@ struct TableTest {
     CHECK(names.size() == found[0].size());
     return names;
   }
+  /// The others that fetch it, as `asker` hears when it says that it does.
+  Names join(const std::string& asker, const Digest& digest) {
+    const auto found = table.lookup({digest}, asker, now).fetchers;
+    REQUIRE(found.size() == 1);
+    const Names names(found[0].begin(), found[0].end());
+    CHECK(names.size() == found[0].size());
+    return names;
+  }
   void live(std::vector<std::string> ids) {
     next = table.live(Rendezvous(std::move(ids)), "self", 3, now);
   }
 
-  DirectoryTable table{{1000, seconds(60)}, 42};
+  DirectoryTable table{{1000, seconds(60), seconds(60), 100}, 42};
   DirectoryTable::Time now{seconds(1000)};
   std::optional<DirectoryTable::Time> next;
   std::uint64_t boot = 1;
@@ -242,6 +250,110 @@ TEST_CASE_METHOD(TableTest, "A full table takes no more, says so, and has room a
   CHECK(table.usage().entries == 2);
 }
 
+TEST_CASE_METHOD(TableTest,
+                 "Those that fetch the same digest hear of each other, never of themselves",
+                 "[p2p][directory]") {
+  CHECK(join("a", blob(1)).empty());
+  CHECK(join("a", blob(1)).empty());
+  CHECK(join("b", blob(1)) == Names{"a"});
+  CHECK(join("c", blob(2)).empty());
+  CHECK(join("a", blob(1)) == Names{"b"});
+  const auto found = table.lookup({blob(2), blob(1), blob(3)}, "d", now);
+  REQUIRE(found.fetchers.size() == 3);
+  CHECK(found.fetchers[0] == std::vector<std::string>{"c"});
+  CHECK(Names(found.fetchers[1].begin(), found.fetchers[1].end()) == Names{"a", "b"});
+  CHECK(found.fetchers[2].empty());
+  CHECK(table.usage().fetchers == 6);
+  SECTION("who only asks is neither told of them nor remembered") {
+    CHECK(table.lookup({blob(1)}).fetchers[0].empty());
+    CHECK(table.usage().fetchers == 6);
+  }
+}
+
+TEST_CASE_METHOD(TableTest, "A fetcher is forgotten a while after it last said so",
+                 "[p2p][directory]") {
+  join("a", blob(1));
+  join("b", blob(1));
+  now += seconds(59);
+  CHECK(join("a", blob(1)) == Names{"b"});
+  now += seconds(1);
+  CHECK(join("c", blob(1)) == Names{"a"});
+  now += seconds(59);
+  CHECK(join("c", blob(1)).empty());
+  CHECK(table.usage().fetchers == 1);
+  now += seconds(60);
+  live({"c", "self"});  // Even if nobody asks any more.
+  CHECK(table.usage().fetchers == 0);
+}
+
+TEST_CASE_METHOD(TableTest, "Who holds a digest is not named as one that fetches it",
+                 "[p2p][directory]") {
+  join("a", blob(1));
+  join("a", blob(2));
+  join("b", blob(1));
+  tell("a", {blob(1)});
+  CHECK(join("b", blob(1)).empty());
+  CHECK(join("b", blob(2)) == Names{"a"});
+  CHECK(holders(blob(1)) == Names{"a"});
+  SECTION("even when it asks") {
+    CHECK(join("a", blob(1)) == Names{"b"});
+    CHECK(join("b", blob(1)).empty());
+    ++epoch;  // What it told before this one counts still.
+    tell("a", {blob(3)});
+    CHECK(join("a", blob(1)) == Names{"b"});
+    CHECK(join("b", blob(1)).empty());
+  }
+  SECTION("until it holds it no longer") {
+    tell("a", {}, {blob(1)});
+    CHECK(join("b", blob(1)).empty());
+    join("a", blob(1));
+    CHECK(join("b", blob(1)) == Names{"a"});
+  }
+}
+
+TEST_CASE_METHOD(TableTest, "Of very many fetchers some are named, and each gets its turn",
+                 "[p2p][directory]") {
+  for (int i = 0; i < 90; ++i) join("n" + std::to_string(i), blob(1));
+  Names seen;
+  for (int i = 0; i < 200; ++i) {
+    const auto some = join("n7", blob(1));
+    CHECK(some.size() == kLookupFetchersMax);
+    seen.insert(some.begin(), some.end());
+  }
+  CHECK(seen.size() == 89);
+  CHECK_FALSE(seen.contains("n7"));
+  for (int i = kLookupFetchersMax + 1; i < 90; ++i) tell("n" + std::to_string(i), {blob(1)});
+  CHECK(join("n7", blob(1)).size() == kLookupFetchersMax);
+  tell("n0", {blob(1)});
+  CHECK(join("n7", blob(1)).size() == kLookupFetchersMax - 1);
+}
+
+TEST_CASE_METHOD(TableTest, "The oldest fetchers make room for new ones", "[p2p][directory]") {
+  for (int i = 0; i < 50; ++i) {
+    join("a", blob(i));
+    join("b", blob(i));
+  }
+  join("a", blob(0));  // Now the youngest,
+  for (int i = 100; i < 110; ++i) join("c", blob(i));
+  CHECK(table.usage().fetchers == 100);
+  // and what is asked for last shows it: each question takes the place of a further one.
+  CHECK(join("d", blob(0)) == Names{"a"});
+  CHECK(join("d", blob(49)) == Names{"a", "b"});
+  CHECK(join("d", blob(4)).empty());
+  CHECK(join("d", blob(109)) == Names{"c"});
+  CHECK(table.usage().fetchers == 100);
+}
+
+TEST_CASE("A directory node may be told to remember no fetchers", "[p2p][directory]") {
+  DirectoryTableConfig config;
+  config.fetchers_max = 0;
+  DirectoryTable table(config, 1);
+  for (const auto* node : {"a", "b"}) {
+    CHECK(table.lookup({blob(1)}, node).fetchers[0].empty());
+  }
+  CHECK(table.usage().fetchers == 0);
+}
+
 TEST_CASE_METHOD(TableTest, "Several threads tell and ask at once", "[p2p][directory]") {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
@@ -254,13 +366,16 @@ TEST_CASE_METHOD(TableTest, "Several threads tell and ask at once", "[p2p][direc
         message.removes = {blob(round - 50)};
         static_cast<void>(table.apply(message, now));
         static_cast<void>(table.lookup({blob(round), blob(round - 1)}));
+        static_cast<void>(table.lookup({blob(round), blob(round + 1)}, message.holder, now));
       }
     });
   }
   for (auto& thread : threads) thread.join();
   CHECK(table.usage().entries == 200);
   CHECK(table.usage().digests == 50);
+  CHECK(table.usage().fetchers == 4);
   CHECK(holders(blob(199)).size() == 4);
+  CHECK(join("other", blob(200)).size() == 4);
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "p2p/directory.h"
 
+#include <algorithm>
+#include <map>
+
 #include <catch2/catch.hpp>
 
 #include "tests/p2p/cluster.h"
@@ -143,6 +146,117 @@ TEST_CASE("A large cluster with an old directory does not ask around", "[p2p][di
   CHECK(found.holders.empty());
   CHECK(found.sure);
   for (const auto& node : cluster.nodes) CHECK(node->faults.heads == 0);
+}
+
+/// What has this directory node first of those of `count` nodes.
+std::string content_of(const std::string& primary, std::size_t count) {
+  Names ids;
+  for (std::size_t i = 0; i < count; ++i) ids.push_back("n" + std::to_string(i));
+  for (int i = 0;; ++i) {
+    auto content = "content " + std::to_string(i);
+    if (directories_of(Digest::of(content), ids).front() == primary) return content;
+  }
+}
+
+Directory::Found join(TestNode& node, const Digest& digest) {
+  const auto found = node.directory->join({digest});
+  REQUIRE(found.size() == 1);
+  return found.front();
+}
+
+Names sorted(Names names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST_CASE("Nodes that fetch the same find each other, whoever holds it", "[p2p][directory]") {
+  TestCluster cluster(5, TestCluster::directory_alone());
+  const auto* const primary = GENERATE("n4", "n1");  // Another node, or one of those that fetch.
+  const auto content = content_of(primary, 5);
+  const auto digest = Digest::of(content);
+  Names holders;
+  SECTION("a node") {
+    cluster[0].push(content);
+    cluster[0].flush();
+    holders = {"n0"};
+  }
+  SECTION("nobody") {}
+  CHECK(join(cluster[1], digest).fetchers.empty());
+  const auto second = join(cluster[2], digest);
+  CHECK(second.holders == holders);
+  CHECK(second.fetchers == Names{"n1"});
+  CHECK(join(cluster[1], digest).fetchers == Names{"n2"});
+  CHECK(sorted(join(cluster[3], digest).fetchers) == Names{"n1", "n2"});
+
+  CHECK(cluster[3].directory->lookup(digest).fetchers.empty());
+  cluster.meet({"n1"});
+  const auto later = join(cluster[3], digest).fetchers;
+  CHECK(std::count(later.begin(), later.end(), "n1") == 0);
+  for (const auto& node : cluster.nodes) CHECK(node->faults.heads == 0);
+}
+
+TEST_CASE("One that has fetched it is a holder, and a fetcher no longer", "[p2p][directory]") {
+  TestCluster cluster(4, TestCluster::directory_alone());
+  const auto digest = cluster[0].push("a layer");
+  cluster[0].flush();
+  CHECK(join(cluster[1], digest).fetchers.empty());
+  CHECK(join(cluster[2], digest).fetchers == Names{"n1"});
+  SECTION("when it has announced it") {
+    cluster[1].push("a layer");
+    cluster[1].flush();
+  }
+  SECTION("and when it was only seen to serve it") { cluster[2].directory->hint({digest}, "n1"); }
+  const auto found = join(cluster[2], digest);
+  CHECK(sorted(found.holders) == Names{"n0", "n1"});
+  CHECK(found.fetchers.empty());
+}
+
+TEST_CASE("Those that fetch the same meet at the next directory node when the first is silent",
+          "[p2p][directory]") {
+  TestCluster cluster(6, TestCluster::directory_alone());
+  const auto content = content_of("n5", 6);
+  const auto digest = cluster[0].push(content);
+  cluster[0].flush();
+  cluster[5].stop();  // The others do not know it yet.
+  CHECK(join(cluster[1], digest).fetchers.empty());
+  CHECK(join(cluster[2], digest).fetchers == Names{"n1"});
+  const auto again = join(cluster[1], digest);
+  CHECK(again.fetchers == Names{"n2"});
+  CHECK(again.holders == Names{"n0"});
+  CHECK(again.sure);
+
+  cluster.meet({"n5"});
+  CHECK(join(cluster[2], digest).fetchers == Names{"n1"});
+}
+
+TEST_CASE("What a node fetches is told to the first directory nodes, with one request to each",
+          "[p2p][directory]") {
+  TestCluster cluster(4, TestCluster::directory_alone());
+  std::vector<Digest> digests;
+  for (int i = 0; i < 300; ++i) digests.push_back(cluster[0].push("blob " + std::to_string(i)));
+  cluster[0].flush();
+  const auto found = cluster[2].directory->join(digests);
+  REQUIRE(found.size() == digests.size());
+  for (const auto& of : found) CHECK(of.holders == Names{"n0"});
+  std::map<std::string, std::size_t> told;
+  for (const auto& digest : digests) ++told[directories_of(digest, {"n0", "n1", "n2", "n3"})[0]];
+  for (const auto& node : cluster.nodes) {
+    CHECK(node->lookups == (node->id == "n2" ? 0 : 1));
+    CHECK(node->table->usage().fetchers == told[node->id]);
+  }
+}
+
+TEST_CASE("A join asks around like a lookup while nobody has announced anything yet",
+          "[p2p][directory]") {
+  auto config = TestCluster::quick();
+  config.announces = false;
+  TestCluster cluster(4, config);
+  const auto digest = cluster[2].push("something");
+  CHECK(join(cluster[0], digest).holders == Names{"n2"});
+  const auto found = join(cluster[1], digest);
+  CHECK(found.holders == Names{"n2"});
+  CHECK(found.fetchers == Names{"n0"});
+  CHECK(found.sure);
 }
 
 TEST_CASE("The directory takes from a node what it announces of itself, and from nobody else",

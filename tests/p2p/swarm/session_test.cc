@@ -95,8 +95,8 @@ TEST_CASE("A blob moves from one store into another, piece by piece", "[p2p][swa
   CHECK(counts->received_bytes == (size + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
   CHECK(counts->wrong_bytes == 0);
   REQUIRE(counts->peers.size() == 1);
-  CHECK(counts->peers[0].address == seed.session->listen_address());
-  CHECK(counts->peers[0].outgoing);
+  CHECK(seed.session->listen_address().starts_with(counts->peers[0].address + ":"));
+  CHECK(counts->peers[0].connected);
 
   peer.session->remove(torrent.digest);
   CHECK_FALSE(peer.session->has(torrent.digest));

@@ -6,13 +6,16 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "p2p/blob_copy.h"
+#include "p2p/barred_peers.h"
+#include "p2p/fetch/blob_copy.h"
 #include "p2p/holder_reader.h"
+#include "p2p/swarm/swarm.h"
 #include "storage/store.h"
 
 namespace shoal {
@@ -26,15 +29,17 @@ struct BlobFetchConfig {
   std::chrono::milliseconds stall{60'000};
 };
 
-/// Brings content from other nodes into the own store, over HTTPS. Of each digest one transfer at a
+/// Brings content from other nodes into the own store: by the swarm, or from a holder over HTTPS
+/// what is too small for that, or has no torrent that can be had. Of each digest one transfer at a
 /// time is stored, however many want it. Nothing becomes content of the store before its digest
 /// was verified.
 ///
 /// Thread-safe; calls block on the net and the disk.
 class BlobFetch {
  public:
-  /// All must outlive it.
-  BlobFetch(BlobFetchConfig config, Store& store, Directory& directory, PeerClients& clients);
+  /// All must outlive it; without a swarm (null) everything comes over HTTPS.
+  BlobFetch(BlobFetchConfig config, Store& store, Directory& directory, PeerClients& clients,
+            Swarm* swarm);
   /// No call may be under way, and all readers must be gone.
   ~BlobFetch();
 
@@ -46,16 +51,29 @@ class BlobFetch {
   /// the link is made. A transfer that is under way is waited for. Content with another digest is
   /// thrown away, its holder is barred for a while and named in the log, and another one is tried
   /// from the start.
-  /// Fails as HolderReader::read() does, or with disk_full, quota_exceeded or io.
-  [[nodiscard]] Result<void> fetch(const Repository& repository, const Digest& digest);
+  /// Fails as HolderReader::read() and SwarmTransfer::wait() do, or with disk_full, quota_exceeded
+  /// or io.
+  [[nodiscard]] Result<void> fetch(const Repository& repository, const Digest& digest,
+                                   SwarmClass of_class = SwarmClass::demand);
+
+  /// Begins to fetch by the swarm what of these is not here, in the background.
+  void begin(const Repository& repository, const std::vector<Digest>& digests);
 
   /// Opens the content for a client. If the store has it, that is a reader of the store (and it is
-  /// linked in `repository`). Else the reader asks a holder, and:
+  /// linked in `repository`). Else, by the swarm:
+  ///
+  /// - The reader gives what has come and waits for what has not, wherever it reads. The transfer
+  ///   goes on without it, and the content is a blob of `repository` in the end.
+  /// - One that reads from the start on is given the last piece only when the whole is verified and
+  ///   durable: no client gets to the end of content with another digest, the last read() then
+  ///   fails with digest_invalid.
+  /// - When the transfer fails (no peer gives anything, the disk is full) the reader goes on at a
+  ///   holder.
+  ///
+  /// And over HTTPS:
   ///
   /// - The first that reads from the start stores what it reads. When it has read to the end, the
-  ///   content is a blob of `repository`: verified and durable before the last bytes are given, so
-  ///   that a client never gets to the end of content with another digest: the last read() then
-  ///   fails with digest_invalid.
+  ///   content is a blob of `repository`, under the same promise for the last bytes.
   /// - If it is destroyed before, or reads elsewhere, what came is dropped (soon, by a thread of
   ///   its own): whoever waits in fetch() starts anew.
   /// - Others that read meanwhile, and ranges, store nothing.
@@ -74,16 +92,21 @@ class BlobFetch {
   };
   [[nodiscard]] Status status() const;
   /// Bytes that came and were appended so far, of all stored transfers: grows as long as one moves.
-  [[nodiscard]] std::uint64_t moved() const { return moved_; }
+  [[nodiscard]] std::uint64_t moved() const;
 
  private:
   class Flight;
   class Ownership;
   class Reader;
+  class SwarmReader;
 
   [[nodiscard]] std::shared_ptr<Flight> board(const Digest& digest, bool revocable, bool& owner);
   void land(const Digest& digest, const std::shared_ptr<Flight>& flight);
   [[nodiscard]] Result<bool> link_stored(const Repository& repository, const Digest& digest);
+  /// Nothing: the swarm cannot bring it.
+  [[nodiscard]] std::optional<Result<void>> fetch_by_swarm(const Repository& repository,
+                                                           const Digest& digest,
+                                                           SwarmClass of_class);
   [[nodiscard]] Result<void> transfer(const Repository& repository, const Digest& digest);
   [[nodiscard]] Result<std::unique_ptr<HolderReader>> open_holder(const Digest& digest);
   [[nodiscard]] Directory::Found find(const Digest& digest, std::set<std::string>& barred);
@@ -97,11 +120,12 @@ class BlobFetch {
   Store& store_;
   Directory& directory_;
   PeerClients& clients_;
+  Swarm* const swarm_;
 
+  BarredPeers barred_;
   std::atomic<std::uint64_t> moved_{0};
   mutable std::mutex mutex_;
   std::map<Digest, std::shared_ptr<Flight>> flights_;
-  std::map<std::string, std::chrono::steady_clock::time_point> barred_;  // Until then.
   Status done_{};
 
   // Clients leave on I/O threads, which must not wait for the disk.

@@ -1,4 +1,4 @@
-#include "p2p/blob_copy.h"
+#include "p2p/fetch/blob_copy.h"
 
 #include <spdlog/spdlog.h>
 

@@ -1,4 +1,4 @@
-#include "p2p/blob_fetch.h"
+#include "p2p/fetch/blob_fetch.h"
 
 #include <catch2/catch.hpp>
 

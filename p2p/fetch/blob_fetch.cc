@@ -1,4 +1,4 @@
-#include "p2p/blob_fetch.h"
+#include "p2p/fetch/blob_fetch.h"
 
 #include <algorithm>
 #include <atomic>
@@ -178,11 +178,69 @@ class BlobFetch::Reader final : public BlobReader {
   Steady::time_point started_;
 };
 
+/// What open() gives for content that comes by the swarm.
+class BlobFetch::SwarmReader final : public BlobReader {
+ public:
+  SwarmReader(BlobFetch& fetch, const Repository& repository,
+              std::shared_ptr<SwarmTransfer> transfer)
+      : fetch_(fetch),
+        repository_(repository),
+        transfer_(std::move(transfer)),
+        info_{transfer_->torrent().digest, transfer_->torrent().size, 0} {}
+
+  const BlobInfo& info() const override { return info_; }
+
+  Result<BlobBytes> read(std::uint64_t offset, std::size_t max, Wait wait) override {
+    if (holder_) return holder_->read(offset, max, wait);
+    const bool in_order = offset == at_;
+    const auto& torrent = transfer_->torrent();
+    const bool last_piece = offset / torrent.piece_bytes + 1 == torrent.pieces.size();
+    if (in_order && last_piece && !verified_) {
+      if (wait == Wait::no) return fail(Errc::would_block, "the whole is not verified yet");
+      const auto ended = transfer_->wait();
+      if (!ended) return go_on(offset, max, ended.error());
+      const auto linked = fetch_.link_stored(repository_, info_.digest);
+      if (!linked) return tl::unexpected(linked.error());
+      verified_ = true;
+    }
+    auto bytes = transfer_->read(offset, max, wait);
+    if (!bytes && bytes.error().code != Errc::would_block) {
+      return go_on(offset, max, bytes.error());
+    }
+    if (bytes && in_order) at_ += bytes->view().size();
+    return bytes;
+  }
+
+ private:
+  /// At a holder, unless what was given already may be wrong.
+  Result<BlobBytes> go_on(std::uint64_t offset, std::size_t max, const Error& error) {
+    if (error.code == Errc::digest_invalid && at_ > 0) return tl::unexpected(error);
+    auto holder = fetch_.open_holder(info_.digest);
+    const bool fits = holder && (*holder)->info().size == info_.size;
+    if (!fits) return tl::unexpected(error);
+    spdlog::warn("a client reads on at a holder digest={} offset={} reason=\"{}\"",
+                 info_.digest.to_string(), offset, error.message);
+    holder_ = *std::move(holder);
+    return holder_->read(offset, max, Wait::yes);
+  }
+
+  BlobFetch& fetch_;
+  const Repository repository_;
+  const std::shared_ptr<SwarmTransfer> transfer_;
+  const BlobInfo info_;
+  std::uint64_t at_ = 0;  // So far it has read from the start on.
+  bool verified_ = false;
+  std::unique_ptr<HolderReader> holder_;
+};
+
 BlobFetch::BlobFetch(BlobFetchConfig config, Store& store, Directory& directory,
-                     PeerClients& clients)
-    : config_(config), store_(store), directory_(directory), clients_(clients), dropper_([this] {
-        drop_copies();
-      }) {}
+                     PeerClients& clients, Swarm* swarm)
+    : config_(config),
+      store_(store),
+      directory_(directory),
+      clients_(clients),
+      swarm_(swarm),
+      dropper_([this] { drop_copies(); }) {}
 
 BlobFetch::~BlobFetch() {
   {
@@ -236,9 +294,6 @@ Result<bool> BlobFetch::link_stored(const Repository& repository, const Digest& 
 
 Directory::Found BlobFetch::find(const Digest& digest, std::set<std::string>& barred) {
   auto found = directory_.lookup(digest);
-  const std::lock_guard lock(mutex_);
-  const auto now = Steady::now();
-  std::erase_if(barred_, [now](const auto& entry) { return entry.second <= now; });
   std::erase_if(found.holders, [&](const std::string& holder) {
     if (!barred_.contains(holder)) return false;
     barred.insert(holder);
@@ -263,13 +318,10 @@ void BlobFetch::bar(const std::set<std::string>& sources, const Digest& digest) 
   for (const auto& source : sources) {
     spdlog::warn("content does not match its digest digest={} from={} among={} barred_ms={}",
                  digest.to_string(), source, sources.size(), duration.count());
+    barred_.bar(source, duration);
   }
   const std::lock_guard lock(mutex_);
   ++done_.wrong;
-  for (const auto& source : sources) {
-    auto& until = barred_[source];
-    until = std::max(until, Steady::now() + duration);
-  }
 }
 
 void BlobFetch::note_stored(const BlobInfo& info, const std::set<std::string>& sources,
@@ -284,6 +336,8 @@ void BlobFetch::note_stored(const BlobInfo& info, const std::set<std::string>& s
 }
 
 Result<BlobInfo> BlobFetch::stat(const Digest& digest) {
+  const auto coming = swarm_ == nullptr ? nullptr : swarm_->find(digest);
+  if (coming) return BlobInfo{digest, coming->torrent().size, 0};
   const auto holder = open_holder(digest);
   if (!holder) return tl::unexpected(holder.error());
   return (*holder)->info();
@@ -316,7 +370,34 @@ Result<void> BlobFetch::transfer(const Repository& repository, const Digest& dig
   return fail(Errc::unavailable, "every holder gave wrong content: " + wrong.error().message);
 }
 
-Result<void> BlobFetch::fetch(const Repository& repository, const Digest& digest) {
+std::optional<Result<void>> BlobFetch::fetch_by_swarm(const Repository& repository,
+                                                      const Digest& digest, SwarmClass of_class) {
+  std::optional<Result<void>> done;
+  for (unsigned attempt = 0; swarm_ != nullptr && attempt < kWrongContentsMax; ++attempt) {
+    const auto linked = link_stored(repository, digest);
+    if (!linked) return tl::unexpected(linked.error());
+    if (*linked) return Result<void>();
+    const auto transfer = swarm_->join(repository, digest, of_class);
+    if (!transfer || !*transfer) return std::nullopt;
+    done = (*transfer)->wait();
+    if (!*done && done->error().code != Errc::digest_invalid) return done;
+  }
+  return done;
+}
+
+void BlobFetch::begin(const Repository& repository, const std::vector<Digest>& digests) {
+  if (swarm_ == nullptr) return;
+  auto missing = digests;
+  std::erase_if(missing, [&](const Digest& digest) {
+    return store_.blobs().stat_any(digest, Wait::yes).has_value();
+  });
+  swarm_->begin(repository, missing, SwarmClass::demand);
+}
+
+Result<void> BlobFetch::fetch(const Repository& repository, const Digest& digest,
+                              SwarmClass of_class) {
+  const auto came = fetch_by_swarm(repository, digest, of_class);
+  if (came) return *came;
   for (;;) {
     bool owner = false;
     const auto flight = board(digest, false, owner);
@@ -346,6 +427,12 @@ Result<std::shared_ptr<BlobReader>> BlobFetch::open(const Repository& repository
   const auto linked = link_stored(repository, digest);
   if (!linked) return tl::unexpected(linked.error());
   if (*linked) return store_.blobs().open(repository, digest, Wait::yes);
+  if (swarm_ != nullptr) {
+    auto transfer = swarm_->join(repository, digest, SwarmClass::demand);
+    if (transfer && *transfer) {
+      return std::make_shared<SwarmReader>(*this, repository, *std::move(transfer));
+    }
+  }
   auto holder = open_holder(digest);
   if (!holder) return tl::unexpected(holder.error());
   if ((*holder)->info().size == 0) {  // There is nothing to read, and so no end of it.
@@ -357,10 +444,23 @@ Result<std::shared_ptr<BlobReader>> BlobFetch::open(const Repository& repository
 }
 
 BlobFetch::Status BlobFetch::status() const {
-  const std::lock_guard lock(mutex_);
-  auto status = done_;
-  status.transfers = flights_.size();
+  Status status;
+  {
+    const std::lock_guard lock(mutex_);
+    status = done_;
+    status.transfers = flights_.size();
+  }
+  if (swarm_ == nullptr) return status;
+  const auto swarm = swarm_->totals().transfers;
+  status.transfers += swarm.now;
+  status.stored += swarm.finished;
+  status.bytes += swarm.finished_bytes;
+  status.wrong += swarm.wrong;
   return status;
+}
+
+std::uint64_t BlobFetch::moved() const {
+  return moved_ + (swarm_ == nullptr ? 0 : swarm_->moved());
 }
 
 }  // namespace shoal

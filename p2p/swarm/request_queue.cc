@@ -1,0 +1,38 @@
+#include "p2p/swarm/request_queue.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "p2p/torrent.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{100};
+// Beyond the round trip: a queue that is never quite empty.
+constexpr std::chrono::milliseconds kSpare{40};
+constexpr std::chrono::milliseconds kRoundTripMax{1000};
+// A peer that paused says nothing of the link.
+constexpr std::chrono::milliseconds kPause{500};
+
+}  // namespace
+
+std::optional<int> RequestQueue::sent(std::uint64_t bytes, Time now) {
+  using Seconds = std::chrono::duration<double>;
+  bytes_ += bytes;
+  const auto elapsed = now - since_;
+  if (elapsed < kLookEvery) return std::nullopt;
+  const double rate = static_cast<double>(bytes_) / Seconds(elapsed).count();
+  since_ = now;
+  bytes_ = 0;
+  if (elapsed > kPause) return std::nullopt;
+  const Seconds time =
+      kSpare + std::min<std::chrono::steady_clock::duration>(round_trip_, kRoundTripMax);
+  const double blocks = std::ceil(rate * time.count() / static_cast<double>(kBlockBytes));
+  const int wanted = static_cast<int>(std::clamp<double>(blocks, kMin, kMax));
+  if (std::abs(wanted - requests_) * 4 < requests_) return std::nullopt;
+  requests_ = wanted;
+  return requests_;
+}
+
+}  // namespace shoal

@@ -1,0 +1,54 @@
+#include "p2p/swarm/seeds.h"
+
+#include <utility>
+#include <vector>
+
+namespace shoal {
+
+SwarmSeeds::SwarmSeeds(Store& store, SwarmSession& session, std::chrono::milliseconds idle,
+                       Arriving arriving)
+    : store_(store),
+      session_(session),
+      idle_(idle),
+      arriving_(std::move(arriving)),
+      torrents_(store, [this](const Digest& digest) {
+        if (!arriving_(digest)) session_.remove(digest);
+      }) {}
+
+SwarmSeeds::~SwarmSeeds() { stop(); }
+
+void SwarmSeeds::touch(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  uses_[digest].last = Steady::now();
+}
+
+Result<void> SwarmSeeds::prepare(const Digest& digest) {
+  touch(digest);
+  if (session_.has(digest)) return {};
+  auto torrent = torrents_.of(digest);
+  if (!torrent) return tl::unexpected(torrent.error());
+  auto reader = store_.blobs().open_any(digest, Wait::yes);
+  if (!reader) return tl::unexpected(reader.error());
+  const auto seeded = session_.seed(*std::move(torrent), *std::move(reader));
+  // Another request was faster.
+  if (!seeded && seeded.error().code != Errc::conflict) return seeded;
+  return {};
+}
+
+void SwarmSeeds::drop_idle() {
+  std::vector<Digest> idle;
+  for (const auto& digest : session_.list()) {
+    if (arriving_(digest)) continue;
+    const auto counts = session_.counts(digest);
+    const auto bytes = counts ? counts->sent_bytes : 0;
+    const std::lock_guard lock(mutex_);
+    auto& use = uses_[digest];
+    if (bytes != std::exchange(use.sent_bytes, bytes)) use.last = Steady::now();
+    if (Steady::now() - use.last < idle_) continue;
+    idle.push_back(digest);
+    uses_.erase(digest);
+  }
+  for (const auto& digest : idle) session_.remove(digest);
+}
+
+}  // namespace shoal

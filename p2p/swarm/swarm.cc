@@ -1,0 +1,225 @@
+#include "p2p/swarm/swarm.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "p2p/swarm/seeds.h"
+#include "p2p/swarm/tunnels.h"
+#include "registry/http/text_response.h"
+#include "storage/run_on.h"
+
+namespace shoal {
+namespace {
+
+using std::chrono::milliseconds;
+
+milliseconds since(std::chrono::steady_clock::time_point time) {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - time);
+}
+
+}  // namespace
+
+/// The session knows nobody, and calls what stands below it; all of that is there before the first
+/// torrent is. Destroyed from the last member to the first.
+struct Swarm::Impl {
+  Impl(SwarmConfig swarm_config, SwarmParts swarm_parts)
+      : config(std::move(swarm_config)), parts(std::move(swarm_parts)) {}
+  ~Impl() { stop(); }
+
+  [[nodiscard]] Result<void> open();
+  [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
+  void tidy();
+  void stop();
+
+  const SwarmConfig config;
+  const SwarmParts parts;
+
+  std::unique_ptr<SwarmSession> session;
+  std::unique_ptr<SwarmTunnels> tunnels;
+  std::unique_ptr<SwarmTransfers> transfers;
+  std::unique_ptr<SwarmSeeds> seeds;
+
+  std::mutex mutex;  // Guards what follows.
+  std::condition_variable wake;
+  bool stopping = false;
+  std::thread tidier;
+};
+
+Result<void> Swarm::Impl::open() {
+  auto session_config = config.session;
+  session_config.admits = [this](const std::string& address, std::uint16_t port) {
+    return tunnels->admits(address, port);
+  };
+  SwarmSession::Events events;
+  events.finished = [this](const Digest& digest) { transfers->finished(digest); };
+  events.piece = [this](const Digest& digest, std::uint32_t) { transfers->piece_arrived(digest); };
+  events.failed = [this](const Digest& digest, const Error& error) {
+    transfers->failed(digest, error);
+  };
+  auto started = SwarmSession::start(session_config, std::move(events));
+  if (!started) return tl::unexpected(started.error());
+  session = *std::move(started);
+
+  SwarmTunnelsConfig tunnels_config;
+  tunnels_config.session_address = session->listen_address();
+  SwarmTunnels::Calls calls;
+  calls.digest_of = [this](std::span<const char> hash) { return session->digest_of(hash); };
+  calls.prepare = [this](const Digest& digest) { return seeds->prepare(digest); };
+  tunnels = std::make_unique<SwarmTunnels>(tunnels_config, parts.peers, parts.tls, parts.pool,
+                                           std::move(calls));
+  transfers = std::make_unique<SwarmTransfers>(
+      config.transfers,
+      SwarmTransfersParts{parts.store, parts.directory, parts.clients, *session, *tunnels});
+  seeds = std::make_unique<SwarmSeeds>(
+      parts.store, *session, config.idle,
+      [this](const Digest& digest) { return transfers->find(digest) != nullptr; });
+  tidier = std::thread([this] { tidy(); });
+  return {};
+}
+
+Result<Torrent> Swarm::Impl::torrent(const Digest& digest) {
+  if (const auto of = transfers->find(digest)) return of->transfer->torrent();
+  return seeds->torrent(digest);
+}
+
+void Swarm::Impl::tidy() {
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    wake.wait_for(lock, config.idle / 4, [this] { return stopping; });
+    if (stopping) return;
+    lock.unlock();
+    seeds->drop_idle();
+    lock.lock();
+  }
+}
+
+void Swarm::Impl::stop() {
+  {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+    wake.notify_all();
+  }
+  if (tidier.joinable()) tidier.join();
+  if (transfers) transfers->stop();
+  if (seeds) seeds->stop();
+  if (tunnels) tunnels->stop();
+}
+
+Swarm::Swarm(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Swarm::~Swarm() { stop(); }
+void Swarm::stop() { impl_->stop(); }
+
+Result<std::unique_ptr<Swarm>> Swarm::start(SwarmConfig config, SwarmParts parts) {
+  auto impl = std::make_unique<Impl>(std::move(config), std::move(parts));
+  const auto opened = impl->open();
+  if (!opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<Swarm>(new Swarm(std::move(impl)));
+}
+
+Result<std::shared_ptr<SwarmTransfer>> Swarm::join(const Repository& repository,
+                                                   const Digest& digest, SwarmClass of_class) {
+  return impl_->transfers->join(repository, digest, of_class);
+}
+
+void Swarm::begin(const Repository& repository, const std::vector<Digest>& digests,
+                  SwarmClass of_class) {
+  impl_->transfers->begin(repository, digests, of_class);
+}
+
+std::shared_ptr<SwarmTransfer> Swarm::find(const Digest& digest) const {
+  const auto of = impl_->transfers->find(digest);
+  return of ? of->transfer : nullptr;
+}
+
+bool Swarm::serves(std::string_view path) {
+  return path.starts_with(kTorrentsPath) || path.starts_with(kSwarmPath);
+}
+
+asio::awaitable<Response> Swarm::serve(Request& request) {
+  const std::string_view path = request.path;
+  if (path.starts_with(kSwarmPath)) co_return co_await impl_->tunnels->serve(request);
+  if (request.method != Method::get) {
+    auto response = text_response(405, "torrents are asked for with GET");
+    response.headers.add("Allow", "GET");
+    co_return response;
+  }
+  const auto digest = Digest::parse(path.substr(kTorrentsPath.size()));
+  if (!digest) co_return text_response(400, digest.error().message);
+  const auto ask = [&] { return impl_->torrent(*digest); };
+  const auto torrent = co_await run_on(impl_->parts.pool.get_executor(), ask);
+  Response response;
+  if (torrent) {
+    response.headers.add("Content-Type", "application/octet-stream");
+    response.body = torrent->encode();
+    co_return response;
+  }
+  const auto& error = torrent.error();
+  if (error.code == Errc::unsupported) {
+    response.status = 204;
+    co_return response;
+  }
+  co_return text_response(error.code == Errc::blob_unknown ? 404 : 503, error.message);
+}
+
+std::vector<Swarm::View> Swarm::view() const {
+  std::vector<View> views;
+  for (const auto& digest : impl_->session->list()) {
+    const auto counts = impl_->session->counts(digest);
+    if (!counts) continue;
+    View view{digest};
+    view.receive_rate = counts->receive_rate;
+    view.send_rate = counts->send_rate;
+    view.redundant_bytes = counts->redundant_bytes;
+    view.wrong_bytes = counts->wrong_bytes;
+    for (const auto& peer : counts->peers) {
+      view.peers.push_back({impl_->tunnels->peer_at(peer.address).value_or(peer.address),
+                            peer.received_bytes, peer.sent_bytes, peer.receive_rate, peer.send_rate,
+                            peer.pieces, peer.connected});
+    }
+    if (const auto of = impl_->transfers->find(digest)) {
+      const auto& transfer = *of->transfer;
+      const auto pieces = transfer.arrival()->pieces();
+      view.arriving = true;
+      view.repository = transfer.repository().text();
+      view.of_class = transfer.of_class();
+      view.bytes = transfer.torrent().size;
+      view.arrived_bytes = transfer.arrival()->arrived_bytes();
+      view.pieces = static_cast<std::uint32_t>(pieces.size());
+      view.arrived_pieces =
+          static_cast<std::uint32_t>(std::count(pieces.begin(), pieces.end(), true));
+      view.age = since(transfer.started());
+      view.still = since(of->moved);
+      if (of->https_bytes > 0) {
+        PeerView https;
+        https.node = "https";
+        https.received_bytes = of->https_bytes;
+        view.peers.push_back(std::move(https));
+      }
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+Swarm::Totals Swarm::totals() const {
+  Totals totals;
+  totals.transfers = impl_->transfers->counts();
+  totals.torrents = impl_->session->list().size();
+  totals.tunnels = impl_->tunnels->count();
+  const auto bytes = impl_->session->moved();
+  totals.received_bytes = bytes.received;
+  totals.sent_bytes = bytes.sent;
+  auto& store = impl_->session->store();
+  totals.waiting_bytes = store.waiting_bytes();
+  totals.lent_bytes = store.buffers().lent_bytes();
+  return totals;
+}
+
+std::uint64_t Swarm::moved() const {
+  return impl_->session->moved().received + impl_->transfers->counts().https_bytes;
+}
+
+}  // namespace shoal

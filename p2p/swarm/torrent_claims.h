@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "p2p/barred_peers.h"
+#include "p2p/directory.h"
+#include "p2p/peer_clients.h"
+#include "p2p/torrent.h"
+#include "storage/store.h"
+
+namespace shoal {
+
+/// What stands before the digest where nodes ask each other for a torrent.
+inline constexpr std::string_view kTorrentsPath = "/cluster/v1/torrents/";
+
+/// A torrent, and who says that it is the content's.
+struct TorrentClaim {
+  Torrent torrent;
+  std::string from;  // A node's id; "": it was kept here, with what has come of the content.
+};
+
+/// Gets torrents from other nodes. Thread-safe; calls block on the net.
+class TorrentClaims {
+ public:
+  /// All must outlive it. A node that gives what is no torrent is barred for `barred`.
+  TorrentClaims(Store& store, PeerClients& clients, BarredPeers& peers,
+                std::chrono::milliseconds barred)
+      : store_(store), clients_(clients), barred_(peers), barred_for_(barred) {}
+
+  /// The torrent of content that is to be fetched: the one with which that was begun, or that of
+  /// the first of these nodes that gives one. Nothing: it is too small to have one. Fails with
+  /// blob_unknown (none of them has it, and there are no others) or unavailable.
+  [[nodiscard]] Result<std::optional<TorrentClaim>> of(const Digest& digest,
+                                                       const Directory::Found& found);
+
+ private:
+  [[nodiscard]] Result<std::optional<Torrent>> ask(const std::string& peer, const Digest& digest);
+
+  Store& store_;
+  PeerClients& clients_;
+  BarredPeers& barred_;
+  const std::chrono::milliseconds barred_for_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,413 @@
+#include "p2p/swarm/transfers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
+
+#include "p2p/swarm/piece_filler.h"
+
+namespace shoal {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr unsigned kWorkers = 16;               // They wait for most of their time.
+constexpr milliseconds kBeat{250};              // Of the watch.
+constexpr milliseconds kLookFirst{5000};        // For further peers of what moves; doubles.
+constexpr milliseconds kLookMax{30'000};        // The directory forgets who fetches after a minute.
+constexpr milliseconds kPiecePatience{10'000};  // For the check of a piece that came over HTTPS.
+
+milliseconds since(Steady::time_point time) {
+  return std::chrono::duration_cast<milliseconds>(Steady::now() - time);
+}
+
+tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is stopping"); }
+
+}  // namespace
+
+struct SwarmTransfers::Going : SwarmGoing {
+  // The watching thread's.
+  std::uint64_t seen_bytes = 0;
+  Steady::time_point next_look = Steady::now() + kLookFirst;
+  milliseconds look_pause = kLookFirst;
+  // Guarded by the mutex.
+  bool looking = false;
+  bool ending = false;
+  std::set<std::string> connected;  // Peers that the session was told to connect to.
+  std::string trouble;              // The last failure of a way to get bytes.
+};
+
+SwarmTransfers::SwarmTransfers(SwarmTransfersConfig config, SwarmTransfersParts parts)
+    : config_(config),
+      parts_(parts),
+      claims_(parts_.store, parts_.clients, barred_, config_.barred),
+      workers_(kWorkers),
+      watcher_([this] { watch(); }) {}
+
+SwarmTransfers::~SwarmTransfers() { stop(); }
+
+void SwarmTransfers::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (watcher_.joinable()) watcher_.join();
+  for (const auto& of : all_going()) {
+    failed(of->transfer->torrent().digest, {Errc::unavailable, "the node is stopping"});
+  }
+  workers_.join();
+}
+
+bool SwarmTransfers::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+SwarmTransfers::GoingPtr SwarmTransfers::going(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = transfers_.find(digest);
+  return found == transfers_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const SwarmGoing> SwarmTransfers::find(const Digest& digest) const {
+  return going(digest);
+}
+
+std::vector<SwarmTransfers::GoingPtr> SwarmTransfers::all_going() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<GoingPtr> all;
+  for (const auto& [digest, of] : transfers_) all.push_back(of);
+  return all;
+}
+
+bool SwarmTransfers::take_end(Going& of) {
+  const std::lock_guard lock(mutex_);
+  return !std::exchange(of.ending, true);
+}
+
+SwarmTransfers::Counts SwarmTransfers::counts() const {
+  const std::lock_guard lock(mutex_);
+  auto counts = counts_;
+  counts.now = transfers_.size();
+  counts.https_bytes = https_bytes_;
+  return counts;
+}
+
+// The beginning of a transfer.
+
+SwarmTransfers::Begun SwarmTransfers::join(const Repository& repository, const Digest& digest,
+                                           SwarmClass of_class) {
+  Start start;
+  std::shared_future<Begun> other;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return ending();
+    if (const auto found = transfers_.find(digest); found != transfers_.end()) {
+      found->second->transfer->raise(of_class);
+      return found->second->transfer;
+    }
+    const auto [slot, mine] = starts_.try_emplace(digest);
+    if (mine) {
+      slot->second = start.get_future().share();
+    } else {
+      other = slot->second;
+    }
+  }
+  if (other.valid()) return other.get();
+  auto begun = begin_one(repository, digest, of_class, parts_.directory.join({digest}).front());
+  started(digest, start, begun);
+  return begun;
+}
+
+void SwarmTransfers::begin(const Repository& repository, const std::vector<Digest>& digests,
+                           SwarmClass of_class) {
+  std::vector<Digest> wanted;
+  std::vector<std::shared_ptr<Start>> starts;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    for (const auto& digest : digests) {
+      if (transfers_.contains(digest) || starts_.contains(digest)) continue;
+      wanted.push_back(digest);
+      starts.push_back(std::make_shared<Start>());
+      starts_.emplace(digest, starts.back()->get_future().share());
+    }
+  }
+  if (wanted.empty()) return;
+  asio::post(workers_, [=, this] {
+    const auto found = parts_.directory.join(wanted);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      asio::post(workers_, [=, this, digest = wanted[i], start = starts[i], where = found[i]] {
+        started(digest, *start, begin_one(repository, digest, of_class, where));
+      });
+    }
+  });
+}
+
+/// Tells those that wait in join().
+void SwarmTransfers::started(const Digest& digest, Start& start, Begun begun) {
+  if (!begun) {
+    spdlog::debug("no transfer digest={} reason=\"{}\"", digest.to_string(), begun.error().message);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    starts_.erase(digest);
+  }
+  start.set_value(std::move(begun));
+}
+
+SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, const Digest& digest,
+                                                SwarmClass of_class, Directory::Found found) {
+  auto claim = claims_.of(digest, found);
+  if (!claim) return tl::unexpected(claim.error());
+  if (!*claim) return nullptr;
+  const auto& torrent = (*claim)->torrent;
+  auto arrival =
+      parts_.store.arrivals().open({digest, torrent.size, torrent.piece_bytes, torrent.encode()});
+  if (!arrival) return tl::unexpected(arrival.error());
+
+  const auto waiting = [this, digest](std::uint32_t piece, bool waits) {
+    if (waits) parts_.session.hurry(digest, piece);
+  };
+  const auto of = std::make_shared<Going>();
+  of->transfer = std::make_shared<SwarmTransfer>(repository, torrent, (*claim)->from, of_class,
+                                                 *arrival, waiting);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return ending();
+    transfers_[digest] = of;
+  }
+  parts_.session.remove(digest);  // Of content that was here before, and is gone.
+  const auto begun = parts_.session.fetch(torrent, *arrival);
+  if (!begun) {
+    failed(digest, begun.error());
+    return tl::unexpected(begun.error());
+  }
+  if ((*arrival)->arrived_bytes() == torrent.size) {
+    finished(digest);
+  } else {
+    connect(*of, found);
+  }
+  return of->transfer;
+}
+
+void SwarmTransfers::connect(Going& going, const Directory::Found& found) {
+  auto peers = found.holders;
+  peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
+  for (const auto& peer : peers) {
+    if (barred_.contains(peer)) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool more = going.connected.size() < config_.peers_max;
+      if (!more && !going.connected.contains(peer)) continue;
+      going.connected.insert(peer);
+    }
+    const auto address = parts_.tunnels.address_of(peer);
+    if (address) parts_.session.connect(going.transfer->torrent().digest, *address);
+  }
+}
+
+// The end of a transfer.
+
+void SwarmTransfers::piece_arrived(const Digest& digest) {
+  if (const auto of = going(digest)) of->transfer->piece_arrived();
+}
+
+void SwarmTransfers::finished(const Digest& digest) {
+  const auto of = going(digest);
+  if (of && take_end(*of)) asio::post(workers_, [this, of] { commit(of); });
+}
+
+void SwarmTransfers::failed(const Digest& digest, const Error& error) {
+  const auto of = going(digest);
+  if (!of || !take_end(*of)) return;
+  asio::post(workers_, [this, of, error] {
+    parts_.session.remove(of->transfer->torrent().digest);
+    end(of, tl::unexpected(error));
+  });
+}
+
+/// The torrent stays in the session, and gives others what they ask for.
+void SwarmTransfers::commit(const GoingPtr& of) {
+  const auto& transfer = *of->transfer;
+  const auto& digest = transfer.torrent().digest;
+  const auto committed = transfer.arrival()->commit(transfer.repository());
+  if (committed) {
+    end(of, {});
+    return;
+  }
+  const auto& error = committed.error();
+  if (error.code == Errc::digest_invalid) {
+    const auto& source = transfer.claimed_by();
+    spdlog::warn("content does not match its digest digest={} torrent_from={} barred_ms={}",
+                 digest.to_string(), source.empty() ? "here" : source, config_.barred.count());
+    if (!source.empty()) barred_.bar(source, config_.barred);
+  }
+  parts_.session.remove(digest);
+  end(of, tl::unexpected(error));
+}
+
+void SwarmTransfers::end(const GoingPtr& of, Result<void> how) {
+  const auto& torrent = of->transfer->torrent();
+  log_end(*of, how);
+  {
+    const std::lock_guard lock(mutex_);
+    ++(how ? counts_.finished : counts_.failed);
+    if (how) counts_.finished_bytes += torrent.size;
+    if (!how && how.error().code == Errc::digest_invalid) ++counts_.wrong;
+    const auto found = transfers_.find(torrent.digest);
+    if (found != transfers_.end() && found->second == of) transfers_.erase(found);
+  }
+  of->transfer->end(std::move(how));
+}
+
+void SwarmTransfers::log_end(const Going& of, const Result<void>& how) {
+  const auto& transfer = *of.transfer;
+  const auto& torrent = transfer.torrent();
+  std::string sources;
+  const auto add = [&](const std::string& source, std::uint64_t bytes) {
+    if (bytes > 0) sources += fmt::format("{}{}:{}", sources.empty() ? "" : ",", source, bytes);
+  };
+  if (const auto counts = parts_.session.counts(torrent.digest)) {
+    for (const auto& peer : counts->peers) {
+      const auto node = parts_.tunnels.peer_at(peer.address).value_or(peer.address);
+      add(node, peer.received_bytes);
+      if (peer.wrong_pieces == 0) continue;
+      spdlog::warn("wrong pieces received digest={} peer={} pieces={}", torrent.digest.to_string(),
+                   node, peer.wrong_pieces);
+    }
+  }
+  add("https", of.https_bytes);
+  const auto elapsed = std::max<std::int64_t>(since(transfer.started()).count(), 1);
+  if (how) {
+    spdlog::info("blob fetched digest={} bytes={} from={} ms={} mbit_per_s={:.1f} class={}",
+                 torrent.digest.to_string(), torrent.size, sources, elapsed,
+                 static_cast<double>(torrent.size) * 8 / 1000 / static_cast<double>(elapsed),
+                 to_string(transfer.of_class()));
+  } else {
+    spdlog::warn("blob not fetched digest={} bytes={} of={} from={} ms={} error=\"{}\"",
+                 torrent.digest.to_string(), transfer.arrival()->arrived_bytes(), torrent.size,
+                 sources, elapsed, how.error().message);
+  }
+}
+
+// While it goes on.
+
+void SwarmTransfers::watch() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait_for(lock, kBeat, [this] { return stopping_; });
+    if (stopping_) return;
+    lock.unlock();
+    for (const auto& of : all_going()) look_at(of);
+    lock.lock();
+  }
+}
+
+void SwarmTransfers::look_at(const GoingPtr& of) {
+  const auto& digest = of->transfer->torrent().digest;
+  const auto counts = parts_.session.counts(digest);
+  const std::uint64_t bytes = (counts ? counts->received_bytes : 0) + of->https_bytes;
+  if (bytes != std::exchange(of->seen_bytes, bytes)) of->moved = Steady::now();
+  const auto still = since(of->moved);
+  bool looks = false;
+  std::string trouble;
+  {
+    const std::lock_guard lock(mutex_);
+    if (of->ending) return;
+    trouble = of->trouble;
+    const bool due = still >= config_.stall || Steady::now() >= of->next_look;
+    looks = due && !of->looking;
+    if (looks) of->looking = true;
+  }
+  if (still >= config_.progress_timeout) {
+    failed(digest,
+           {Errc::timed_out, fmt::format("no byte of {} came for {} ms{}{}", digest.to_string(),
+                                         still.count(), trouble.empty() ? "" : ": ", trouble)});
+    return;
+  }
+  if (!looks) return;
+  of->look_pause = std::min(of->look_pause * 2, kLookMax);
+  of->next_look = Steady::now() + of->look_pause;
+  asio::post(workers_, [this, of] { look(of); });
+}
+
+/// Asks who has it by now, and goes to holders when nobody gives anything.
+void SwarmTransfers::look(const GoingPtr& of) {
+  if (!of->transfer->ended() && !stopping()) {
+    const auto found = parts_.directory.join({of->transfer->torrent().digest}).front();
+    connect(*of, found);
+    if (since(of->moved) >= config_.stall) fill(of, found);
+  }
+  const std::lock_guard lock(mutex_);
+  of->looking = false;
+}
+
+/// Gets pieces over HTTPS until the swarm gives some again, or nobody does.
+void SwarmTransfers::fill(const GoingPtr& of, const Directory::Found& found) {
+  const auto& digest = of->transfer->torrent().digest;
+  const auto holders = [&] {
+    Directory::Found usable = found;
+    std::erase_if(usable.holders, [&](const auto& peer) { return barred_.contains(peer); });
+    usable.sure = usable.sure && usable.holders.size() == found.holders.size();
+    return usable;
+  };
+  const auto came = [&](std::uint64_t bytes) {
+    of->https_bytes += bytes;
+    https_bytes_ += bytes;
+  };
+  const auto swarm_bytes = [&] {
+    const auto counts = parts_.session.counts(digest);
+    return counts ? counts->received_bytes : 0;
+  };
+  const auto before = swarm_bytes();
+  auto filler = PieceFiller::open(parts_.clients, of->transfer, holders);
+  std::optional<Error> trouble;
+  if (!filler) trouble = filler.error();
+  while (!trouble && !of->transfer->ended() && !stopping() && swarm_bytes() == before) {
+    auto piece = filler->next(came);
+    if (!piece && piece.error().code == Errc::conflict) return;
+    if (!piece) {
+      trouble = piece.error();
+      break;
+    }
+    parts_.session.add_piece(digest, piece->index, std::move(piece->bytes));
+    if (!of->transfer->wait_for_piece(piece->index, kPiecePatience)) return;
+  }
+  if (!trouble) return;
+  if (trouble->code == Errc::digest_invalid) {
+    refuse_claim(of, filler ? filler->sources() : std::set<std::string>(), *trouble);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  of->trouble = trouble->message;
+}
+
+/// The torrent and the holders contradict each other: who is wrong shows the next attempt.
+void SwarmTransfers::refuse_claim(const GoingPtr& of, const std::set<std::string>& others,
+                                  const Error& why) {
+  const auto& transfer = *of->transfer;
+  const auto& digest = transfer.torrent().digest;
+  if (!take_end(*of)) return;
+  auto suspects = others;
+  if (!transfer.claimed_by().empty()) suspects = {transfer.claimed_by()};
+  for (const auto& suspect : suspects) {
+    spdlog::warn("a torrent is refused digest={} suspect={} reason=\"{}\" barred_ms={}",
+                 digest.to_string(), suspect, why.message, config_.barred_in_company.count());
+    barred_.bar(suspect, config_.barred_in_company);
+  }
+  parts_.session.remove(digest);
+  const auto discarded = parts_.store.arrivals().discard(digest);
+  if (!discarded) {
+    end(of, tl::unexpected(discarded.error()));
+    return;
+  }
+  end(of, tl::unexpected(why));
+}
+
+}  // namespace shoal

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "p2p/barred_peers.h"
+#include "p2p/directory.h"
+#include "p2p/peer_clients.h"
+#include "p2p/swarm/session.h"
+#include "p2p/swarm/torrent_claims.h"
+#include "p2p/swarm/transfer.h"
+#include "p2p/swarm/tunnels.h"
+#include "storage/store.h"
+
+namespace shoal {
+
+struct SwarmTransfersConfig {
+  /// A transfer without a byte for so long looks for other peers, and asks holders over HTTPS,
+  std::chrono::milliseconds stall{2000};
+  /// and for so long has failed.
+  std::chrono::milliseconds progress_timeout{30'000};
+  /// So long a node is not asked whose torrent turned out to be of other content; shorter when it
+  /// may have been another one's fault.
+  std::chrono::milliseconds barred{600'000};
+  std::chrono::milliseconds barred_in_company{30'000};
+  std::size_t peers_max = 40;  // That one transfer connects to.
+};
+
+/// What the transfers work with; all of it must outlive them.
+struct SwarmTransfersParts {
+  Store& store;
+  Directory& directory;
+  PeerClients& clients;
+  SwarmSession& session;
+  SwarmTunnels& tunnels;
+};
+
+/// A transfer that is under way, and how it goes.
+struct SwarmGoing {
+  using Steady = std::chrono::steady_clock;
+
+  std::shared_ptr<SwarmTransfer> transfer;
+  std::atomic<std::uint64_t> https_bytes{0};             // That came over HTTPS.
+  std::atomic<Steady::time_point> moved{Steady::now()};  // When the last byte came.
+};
+
+/// The transfers of one node: begins them, watches that they move, and ends them.
+///
+/// Thread-safe. Has threads of its own: one that watches, and those that wait for other nodes and
+/// the disk.
+class SwarmTransfers {
+ public:
+  SwarmTransfers(SwarmTransfersConfig config, SwarmTransfersParts parts);
+  /// Calls stop().
+  ~SwarmTransfers();
+
+  using Begun = Result<std::shared_ptr<SwarmTransfer>>;
+  /// As Swarm::join(), Swarm::begin() and Swarm::find().
+  [[nodiscard]] Begun join(const Repository& repository, const Digest& digest, SwarmClass of_class);
+  void begin(const Repository& repository, const std::vector<Digest>& digests, SwarmClass of_class);
+  [[nodiscard]] std::shared_ptr<const SwarmGoing> find(const Digest& digest) const;
+
+  // What the session says; none of them blocks.
+  void piece_arrived(const Digest& digest);
+  void finished(const Digest& digest);
+  void failed(const Digest& digest, const Error& error);
+
+  struct Counts {
+    std::uint64_t now = 0;
+    std::uint64_t finished = 0;
+    std::uint64_t finished_bytes = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t wrong = 0;  // Contents that were not what their digest says.
+    std::uint64_t https_bytes = 0;
+  };
+  [[nodiscard]] Counts counts() const;
+
+  /// Fails what is under way with unavailable, and waits for the threads. Calls of `clients` must
+  /// be interrupted first. Idempotent.
+  void stop();
+
+ private:
+  struct Going;
+  using GoingPtr = std::shared_ptr<Going>;
+  using Start = std::promise<Begun>;
+
+  // On a caller's thread, or a worker's.
+  [[nodiscard]] Begun begin_one(const Repository& repository, const Digest& digest,
+                                SwarmClass of_class, Directory::Found found);
+  void started(const Digest& digest, Start& start, Begun begun);
+  void connect(Going& going, const Directory::Found& found);
+  void commit(const GoingPtr& of);
+  void end(const GoingPtr& of, Result<void> how);
+  void log_end(const Going& of, const Result<void>& how);
+  void look(const GoingPtr& of);
+  void fill(const GoingPtr& of, const Directory::Found& found);
+  void refuse_claim(const GoingPtr& of, const std::set<std::string>& others, const Error& why);
+
+  // On the watching thread.
+  void watch();
+  void look_at(const GoingPtr& of);
+
+  [[nodiscard]] GoingPtr going(const Digest& digest) const;
+  [[nodiscard]] std::vector<GoingPtr> all_going() const;
+  /// False: somebody else ends it already.
+  [[nodiscard]] bool take_end(Going& of);
+  [[nodiscard]] bool stopping() const;
+
+  const SwarmTransfersConfig config_;
+  const SwarmTransfersParts parts_;
+  BarredPeers barred_;
+  TorrentClaims claims_;
+  std::atomic<std::uint64_t> https_bytes_{0};
+
+  mutable std::mutex mutex_;  // Guards what follows.
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::map<Digest, GoingPtr> transfers_;
+  std::map<Digest, std::shared_future<Begun>> starts_;  // Not in transfers_ yet.
+  Counts counts_;
+
+  asio::thread_pool workers_;
+  std::thread watcher_;
+};
+
+}  // namespace shoal
