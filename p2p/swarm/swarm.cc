@@ -204,6 +204,8 @@ std::vector<Swarm::View> Swarm::view() const {
   return views;
 }
 
+std::vector<SwarmEnded> Swarm::ended() const { return impl_->transfers->ended(); }
+
 Swarm::Totals Swarm::totals() const {
   Totals totals;
   totals.transfers = impl_->transfers->counts();

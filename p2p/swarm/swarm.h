@@ -103,6 +103,8 @@ class Swarm {
     std::vector<PeerView> peers{};
   };
   [[nodiscard]] std::vector<View> view() const;
+  /// As SwarmTransfers::ended().
+  [[nodiscard]] std::vector<SwarmEnded> ended() const;
 
   struct Totals {
     SwarmTransfers::Counts transfers;

@@ -21,8 +21,31 @@ constexpr milliseconds kLookFirst{5000};        // For further peers of what mov
 constexpr milliseconds kLookMax{30'000};        // The directory forgets who fetches after a minute.
 constexpr milliseconds kPiecePatience{10'000};  // For the check of a piece that came over HTTPS.
 
+constexpr std::size_t kEndedKept = 50;
+constexpr double kBestTooShort = 2000;  // ms: rates are known by the second.
+
 milliseconds since(Steady::time_point time) {
   return std::chrono::duration_cast<milliseconds>(Steady::now() - time);
+}
+
+void log(const SwarmEnded& ended) {
+  std::string sources;
+  for (const auto& [source, bytes] : ended.sources) {
+    sources += fmt::format("{}{}:{}", sources.empty() ? "" : ",", source, bytes);
+  }
+  const auto took = ended.took.count();
+  if (ended.error) {
+    spdlog::warn("blob not fetched digest={} bytes={} of={} from={} ms={} error=\"{}\"",
+                 ended.digest.to_string(), ended.arrived_bytes, ended.bytes, sources, took,
+                 ended.error->message);
+    return;
+  }
+  spdlog::info(
+      "blob fetched digest={} bytes={} from={} ms={} mbit_per_s={:.1f} over_best={:.2f}"
+      " class={}",
+      ended.digest.to_string(), ended.bytes, sources, took,
+      static_cast<double>(ended.bytes) * 8 / 1000 / static_cast<double>(took), ended.over_best,
+      to_string(ended.of_class));
 }
 
 tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is stopping"); }
@@ -96,6 +119,11 @@ SwarmTransfers::Counts SwarmTransfers::counts() const {
   counts.now = transfers_.size();
   counts.https_bytes = https_bytes_;
   return counts;
+}
+
+std::vector<SwarmEnded> SwarmTransfers::ended() const {
+  const std::lock_guard lock(mutex_);
+  return {ended_.begin(), ended_.end()};
 }
 
 // The beginning of a transfer.
@@ -254,46 +282,46 @@ void SwarmTransfers::commit(const GoingPtr& of) {
 
 void SwarmTransfers::end(const GoingPtr& of, Result<void> how) {
   const auto& torrent = of->transfer->torrent();
-  log_end(*of, how);
+  auto ended = summary(*of, how);
+  log(ended);
   {
     const std::lock_guard lock(mutex_);
     ++(how ? counts_.finished : counts_.failed);
     if (how) counts_.finished_bytes += torrent.size;
     if (!how && how.error().code == Errc::digest_invalid) ++counts_.wrong;
+    ended_.push_front(std::move(ended));
+    if (ended_.size() > kEndedKept) ended_.pop_back();
     const auto found = transfers_.find(torrent.digest);
     if (found != transfers_.end() && found->second == of) transfers_.erase(found);
   }
   of->transfer->end(std::move(how));
 }
 
-void SwarmTransfers::log_end(const Going& of, const Result<void>& how) {
+SwarmEnded SwarmTransfers::summary(const Going& of, const Result<void>& how) const {
   const auto& transfer = *of.transfer;
-  const auto& torrent = transfer.torrent();
-  std::string sources;
-  const auto add = [&](const std::string& source, std::uint64_t bytes) {
-    if (bytes > 0) sources += fmt::format("{}{}:{}", sources.empty() ? "" : ",", source, bytes);
-  };
-  if (const auto counts = parts_.session.counts(torrent.digest)) {
+  SwarmEnded ended{transfer.torrent().digest};
+  ended.repository = transfer.repository().text();
+  ended.of_class = transfer.of_class();
+  ended.bytes = transfer.torrent().size;
+  ended.arrived_bytes = transfer.arrival()->arrived_bytes();
+  ended.took = std::max(since(transfer.started()), milliseconds(1));
+  const double best_ms =
+      static_cast<double>(ended.bytes) * 1000 / static_cast<double>(of.best_rate.load());
+  if (of.best_rate > 0 && best_ms > kBestTooShort) {
+    ended.over_best = std::max(1.0, static_cast<double>(ended.took.count()) / best_ms);
+  }
+  if (const auto counts = parts_.session.counts(ended.digest)) {
     for (const auto& peer : counts->peers) {
       const auto node = parts_.tunnels.peer_at(peer.address).value_or(peer.address);
-      add(node, peer.received_bytes);
+      if (peer.received_bytes > 0) ended.sources.emplace_back(node, peer.received_bytes);
       if (peer.wrong_pieces == 0) continue;
-      spdlog::warn("wrong pieces received digest={} peer={} pieces={}", torrent.digest.to_string(),
+      spdlog::warn("wrong pieces received digest={} peer={} pieces={}", ended.digest.to_string(),
                    node, peer.wrong_pieces);
     }
   }
-  add("https", of.https_bytes);
-  const auto elapsed = std::max<std::int64_t>(since(transfer.started()).count(), 1);
-  if (how) {
-    spdlog::info("blob fetched digest={} bytes={} from={} ms={} mbit_per_s={:.1f} class={}",
-                 torrent.digest.to_string(), torrent.size, sources, elapsed,
-                 static_cast<double>(torrent.size) * 8 / 1000 / static_cast<double>(elapsed),
-                 to_string(transfer.of_class()));
-  } else {
-    spdlog::warn("blob not fetched digest={} bytes={} of={} from={} ms={} error=\"{}\"",
-                 torrent.digest.to_string(), transfer.arrival()->arrived_bytes(), torrent.size,
-                 sources, elapsed, how.error().message);
-  }
+  if (of.https_bytes > 0) ended.sources.emplace_back("https", of.https_bytes);
+  if (!how) ended.error = how.error();
+  return ended;
 }
 
 // While it goes on.
@@ -314,6 +342,7 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
   const auto counts = parts_.session.counts(digest);
   const std::uint64_t bytes = (counts ? counts->received_bytes : 0) + of->https_bytes;
   if (bytes != std::exchange(of->seen_bytes, bytes)) of->moved = Steady::now();
+  if (counts) of->best_rate = std::max(of->best_rate.load(), counts->receive_rate);
   const auto still = since(of->moved);
   bool looks = false;
   std::string trouble;

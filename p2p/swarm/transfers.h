@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <future>
 #include <map>
@@ -13,6 +14,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/thread_pool.hpp>
@@ -56,6 +58,22 @@ struct SwarmGoing {
   std::shared_ptr<SwarmTransfer> transfer;
   std::atomic<std::uint64_t> https_bytes{0};             // That came over HTTPS.
   std::atomic<Steady::time_point> moved{Steady::now()};  // When the last byte came.
+  std::atomic<std::uint64_t> best_rate{0};               // bytes a second: of its fastest second.
+};
+
+/// A transfer that has ended.
+struct SwarmEnded {
+  Digest digest;
+  std::string repository{};
+  SwarmClass of_class{};
+  std::uint64_t bytes = 0;
+  std::uint64_t arrived_bytes = 0;
+  std::chrono::milliseconds took{};
+  /// How often the time that its fastest second would have taken for all of it; 0: too short to
+  /// say.
+  double over_best = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> sources{};  // Nodes, "https", and their bytes.
+  std::optional<Error> error{};
 };
 
 /// The transfers of one node: begins them, watches that they move, and ends them.
@@ -88,6 +106,8 @@ class SwarmTransfers {
     std::uint64_t https_bytes = 0;
   };
   [[nodiscard]] Counts counts() const;
+  /// Those that ended last, the last of them first.
+  [[nodiscard]] std::vector<SwarmEnded> ended() const;
 
   /// Fails what is under way with unavailable, and waits for the threads. Calls of `clients` must
   /// be interrupted first. Idempotent.
@@ -105,7 +125,7 @@ class SwarmTransfers {
   void connect(Going& going, const Directory::Found& found);
   void commit(const GoingPtr& of);
   void end(const GoingPtr& of, Result<void> how);
-  void log_end(const Going& of, const Result<void>& how);
+  [[nodiscard]] SwarmEnded summary(const Going& of, const Result<void>& how) const;
   void look(const GoingPtr& of);
   void fill(const GoingPtr& of, const Directory::Found& found);
   void refuse_claim(const GoingPtr& of, const std::set<std::string>& others, const Error& why);
@@ -132,6 +152,7 @@ class SwarmTransfers {
   std::map<Digest, GoingPtr> transfers_;
   std::map<Digest, std::shared_future<Begun>> starts_;  // Not in transfers_ yet.
   Counts counts_;
+  std::deque<SwarmEnded> ended_;
 
   asio::thread_pool workers_;
   std::thread watcher_;
