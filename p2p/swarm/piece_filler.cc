@@ -23,7 +23,11 @@ Result<PieceFiller::Piece> PieceFiller::next(const std::function<void(std::uint6
   const auto pieces = transfer_->arrival()->pieces();
   auto missing = std::find(pieces.begin(), pieces.end(), false);
   const auto waited_for = transfer_->waited_for();
-  if (waited_for && !pieces[*waited_for]) missing = pieces.begin() + *waited_for;
+  for (const auto piece : waited_for) {
+    if (pieces[piece]) continue;
+    missing = pieces.begin() + piece;
+    break;
+  }
   if (missing == pieces.end()) return fail(Errc::conflict, "no piece is missing");
 
   Piece piece;

@@ -9,8 +9,10 @@ namespace shoal {
 namespace {
 
 constexpr std::chrono::milliseconds kLookEvery{100};
+// When the queue has been turned over twice in so little time, it is too short for what flows.
+constexpr std::chrono::milliseconds kLookAtLeast{10};
 // Beyond the round trip: a queue that is never quite empty.
-constexpr std::chrono::milliseconds kSpare{40};
+constexpr std::chrono::milliseconds kSpare{15};
 constexpr std::chrono::milliseconds kRoundTripMax{1000};
 // A peer that paused says nothing of the link.
 constexpr std::chrono::milliseconds kPause{500};
@@ -21,7 +23,8 @@ std::optional<int> RequestQueue::sent(std::uint64_t bytes, Time now) {
   using Seconds = std::chrono::duration<double>;
   bytes_ += bytes;
   const auto elapsed = now - since_;
-  if (elapsed < kLookEvery) return std::nullopt;
+  const bool turned = bytes_ >= 2 * static_cast<std::uint64_t>(requests_) * kBlockBytes;
+  if (elapsed < kLookEvery && (!turned || elapsed < kLookAtLeast)) return std::nullopt;
   const double rate = static_cast<double>(bytes_) / Seconds(elapsed).count();
   since_ = now;
   bytes_ = 0;

@@ -111,7 +111,8 @@ struct SwarmSession::Impl {
     return found == by_hash.end() ? nullptr : found->second;
   }
 
-  Result<void> add(const std::shared_ptr<SwarmBlob>& blob) {
+  Result<void> add(const std::shared_ptr<SwarmBlob>& blob,
+                   const std::vector<std::string>& peers = {}) {
     const auto& torrent = blob->torrent();
     const auto hash = short_hash(torrent);
     lt::add_torrent_params params;
@@ -126,6 +127,11 @@ struct SwarmSession::Impl {
     params.save_path = "/";  // There are no files.
     params.flags = lt::torrent_flags::disable_dht | lt::torrent_flags::disable_lsd |
                    lt::torrent_flags::disable_pex;
+    // libtorrent connects once a second, and at once only when a torrent is resumed.
+    if (!peers.empty()) params.flags |= lt::torrent_flags::paused;
+    for (const auto& peer : peers) {
+      if (const auto endpoint = parse_endpoint(peer)) params.peers.push_back(*endpoint);
+    }
     const auto ledger = std::make_shared<SwarmLedger>(moved);
     params.extensions.emplace_back(
         [this, ledger](const lt::torrent_handle&,
@@ -198,6 +204,8 @@ struct SwarmSession::Impl {
       if (const auto* finished = lt::alert_cast<lt::torrent_finished_alert>(alert)) {
         const auto digest = digest_of(finished->handle);
         if (digest) events.finished(*digest);
+      } else if (const auto* checked = lt::alert_cast<lt::torrent_checked_alert>(alert)) {
+        checked->handle.resume();
       } else if (const auto* failed = lt::alert_cast<lt::torrent_error_alert>(alert)) {
         report(failed->handle, failed->error);
       } else if (const auto* disk = lt::alert_cast<lt::file_error_alert>(alert)) {
@@ -253,14 +261,16 @@ Result<void> SwarmSession::seed(Torrent torrent, std::shared_ptr<BlobReader> rea
       std::make_shared<SwarmBlob>(std::move(torrent), std::move(reader), impl_->store.buffers()));
 }
 
-Result<void> SwarmSession::fetch(Torrent torrent, std::shared_ptr<Arrival> arrival) {
+Result<void> SwarmSession::fetch(Torrent torrent, std::shared_ptr<Arrival> arrival,
+                                 const std::vector<std::string>& peers) {
   const auto on_piece = [impl = impl_.get(), arrival](std::uint32_t piece) {
     const auto& info = arrival->info();
     impl->store.piece_arrived(arrival, info.bytes_of(piece));
     impl->events.piece(info.digest, piece);
   };
   return impl_->add(
-      std::make_shared<SwarmBlob>(std::move(torrent), arrival, impl_->store.buffers(), on_piece));
+      std::make_shared<SwarmBlob>(std::move(torrent), arrival, impl_->store.buffers(), on_piece),
+      peers);
 }
 
 bool SwarmSession::has(const Digest& digest) const { return impl_->handle(digest).is_valid(); }
@@ -286,9 +296,14 @@ void SwarmSession::add_piece(const Digest& digest, std::uint32_t piece, std::vec
   if (handle.is_valid()) handle.add_piece(piece_index(piece), std::move(bytes));
 }
 
-void SwarmSession::hurry(const Digest& digest, std::uint32_t piece) {
+SwarmSpread SwarmSession::spread(const Digest& digest) const {
   const auto handle = impl_->handle(digest);
-  if (handle.is_valid()) handle.set_piece_deadline(piece_index(piece), 0);
+  SwarmSpread spread;
+  if (!handle.is_valid()) return spread;
+  handle.piece_availability(spread.availability);
+  const auto status = handle.status({});
+  spread.incomplete_peers = count(status.num_peers - status.num_seeds);
+  return spread;
 }
 
 void SwarmSession::rank(const Digest& digest,

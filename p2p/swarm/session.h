@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "p2p/swarm/read_window.h"
 #include "p2p/swarm/swarm_blob.h"
 #include "p2p/swarm/swarm_store.h"
 
@@ -53,7 +54,9 @@ class SwarmSession {
   /// Begins to share the content of the torrent, all that is here and what comes. One torrent of a
   /// digest at a time: fails with conflict.
   [[nodiscard]] Result<void> seed(Torrent torrent, std::shared_ptr<BlobReader> reader);
-  [[nodiscard]] Result<void> fetch(Torrent torrent, std::shared_ptr<Arrival> arrival);
+  /// The same for content that comes; connects to these peers, each `address:port`, at once.
+  [[nodiscard]] Result<void> fetch(Torrent torrent, std::shared_ptr<Arrival> arrival,
+                                   const std::vector<std::string>& peers = {});
   [[nodiscard]] bool has(const Digest& digest) const;
   /// All that are shared now.
   [[nodiscard]] std::vector<Digest> list() const;
@@ -63,14 +66,16 @@ class SwarmSession {
   /// Ends it: its connections are closed, and what waits of its arrival is stored. Blocks.
   void remove(const Digest& digest);
 
-  /// Connects to a peer, `address:port`, and again when the connection is lost, a few times.
+  /// Connects to a peer, `address:port`, within a second, and again when the connection is lost, a
+  /// few times.
   void connect(const Digest& digest, const std::string& address);
 
   /// A whole piece that came another way: checked as those of peers are.
   void add_piece(const Digest& digest, std::uint32_t piece, std::vector<char> bytes);
 
-  /// The piece is wanted before all others: several peers are asked for it.
-  void hurry(const Digest& digest, std::uint32_t piece);
+  /// How many peers have each piece; empty if there is no such torrent. Waits for libtorrent's
+  /// thread.
+  [[nodiscard]] SwarmSpread spread(const Digest& digest) const;
   /// How much pieces are wanted, from 1 to 7; 4 at the start. Rarer ones still come before those
   /// that many peers have.
   void rank(const Digest& digest,

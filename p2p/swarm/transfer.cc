@@ -32,15 +32,14 @@ Result<BlobBytes> SwarmTransfer::read(std::uint64_t offset, std::size_t max, Wai
   const auto piece = static_cast<std::uint32_t>(offset / torrent_.piece_bytes);
   if (!arrival_->has(piece)) {
     if (wait == Wait::no) return fail(Errc::would_block, "the piece is still on its way");
-    waiting_(piece, true);
     std::unique_lock lock(mutex_);
     const auto entry = waited_for_.insert(piece);
+    lock.unlock();
+    waiting_();
+    lock.lock();
     changed_.wait(lock, [&] { return end_ || arrival_->has(piece); });
     waited_for_.erase(entry);
-    const auto end = end_;
-    lock.unlock();
-    waiting_(piece, false);
-    if (!arrival_->has(piece)) return tl::unexpected(end->error());
+    if (!arrival_->has(piece)) return tl::unexpected(end_->error());
   }
   return arrival_->read(offset, max, wait);
 }
@@ -62,10 +61,9 @@ bool SwarmTransfer::ended() const {
   return end_.has_value();
 }
 
-std::optional<std::uint32_t> SwarmTransfer::waited_for() const {
+std::set<std::uint32_t> SwarmTransfer::waited_for() const {
   const std::lock_guard lock(mutex_);
-  if (waited_for_.empty()) return std::nullopt;
-  return *waited_for_.begin();
+  return {waited_for_.begin(), waited_for_.end()};
 }
 
 void SwarmTransfer::piece_arrived() {

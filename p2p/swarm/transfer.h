@@ -31,8 +31,8 @@ enum class SwarmClass { demand, prefetch, replication };
 /// Thread-safe.
 class SwarmTransfer {
  public:
-  /// Called when a reader begins to wait for a piece, or waits no more. Must not block.
-  using Waiting = std::function<void(std::uint32_t piece, bool waits)>;
+  /// Called when a reader begins to wait for a piece.
+  using Waiting = std::function<void()>;
 
   SwarmTransfer(Repository repository, Torrent torrent, std::string claimed_by, SwarmClass of_class,
                 std::shared_ptr<Arrival> arrival, Waiting waiting);
@@ -60,8 +60,8 @@ class SwarmTransfer {
   [[nodiscard]] bool wait_for_piece(std::uint32_t piece, std::chrono::milliseconds patience);
 
   [[nodiscard]] bool ended() const;
-  /// The first of the pieces that readers wait for.
-  [[nodiscard]] std::optional<std::uint32_t> waited_for() const;
+  /// The pieces that readers wait for.
+  [[nodiscard]] std::set<std::uint32_t> waited_for() const;
 
   // For Swarm.
 

@@ -62,6 +62,9 @@ struct SwarmTransfers::Going : SwarmGoing {
   bool ending = false;
   std::set<std::string> connected;  // Peers that the session was told to connect to.
   std::string trouble;              // The last failure of a way to get bytes.
+
+  std::mutex window_mutex;
+  ReadWindow window;  // Guarded by its mutex.
 };
 
 SwarmTransfers::SwarmTransfers(SwarmTransfersConfig config, SwarmTransfersParts parts)
@@ -199,9 +202,7 @@ SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, co
       parts_.store.arrivals().open({digest, torrent.size, torrent.piece_bytes, torrent.encode()});
   if (!arrival) return tl::unexpected(arrival.error());
 
-  const auto waiting = [this, digest](std::uint32_t piece, bool waits) {
-    if (waits) parts_.session.hurry(digest, piece);
-  };
+  const auto waiting = [this, digest] { reader_waits(digest); };
   const auto of = std::make_shared<Going>();
   of->transfer = std::make_shared<SwarmTransfer>(repository, torrent, (*claim)->from, of_class,
                                                  *arrival, waiting);
@@ -211,22 +212,31 @@ SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, co
     transfers_[digest] = of;
   }
   parts_.session.remove(digest);  // Of content that was here before, and is gone.
-  const auto begun = parts_.session.fetch(torrent, *arrival);
+  const auto begun = parts_.session.fetch(torrent, *arrival, addresses(*of, found));
   if (!begun) {
     failed(digest, begun.error());
     return tl::unexpected(begun.error());
   }
-  if ((*arrival)->arrived_bytes() == torrent.size) {
-    finished(digest);
-  } else {
-    connect(*of, found);
-  }
+  if ((*arrival)->arrived_bytes() == torrent.size) finished(digest);
   return of->transfer;
 }
 
-void SwarmTransfers::connect(Going& going, const Directory::Found& found) {
+/// On the reader's thread.
+void SwarmTransfers::reader_waits(const Digest& digest) {
+  const auto of = going(digest);
+  if (!of) return;
+  const auto spread = parts_.session.spread(digest);
+  const std::lock_guard lock(of->window_mutex);
+  const auto ranks =
+      of->window.move(of->transfer->waited_for(), of->transfer->arrival()->pieces(), spread);
+  if (!ranks.empty()) parts_.session.rank(digest, ranks);
+}
+
+/// Of the peers to connect to.
+std::vector<std::string> SwarmTransfers::addresses(Going& going, const Directory::Found& found) {
   auto peers = found.holders;
   peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
+  std::vector<std::string> addresses;
   for (const auto& peer : peers) {
     if (barred_.contains(peer)) continue;
     {
@@ -236,8 +246,9 @@ void SwarmTransfers::connect(Going& going, const Directory::Found& found) {
       going.connected.insert(peer);
     }
     const auto address = parts_.tunnels.address_of(peer);
-    if (address) parts_.session.connect(going.transfer->torrent().digest, *address);
+    if (address) addresses.push_back(*address);
   }
+  return addresses;
 }
 
 // The end of a transfer.
@@ -360,6 +371,8 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
                                          still.count(), trouble.empty() ? "" : ": ", trouble)});
     return;
   }
+  // What the others have by now changes what is to be asked for first.
+  if (!of->transfer->waited_for().empty()) reader_waits(digest);
   if (!looks) return;
   of->look_pause = std::min(of->look_pause * 2, kLookMax);
   of->next_look = Steady::now() + of->look_pause;
@@ -370,7 +383,9 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
 void SwarmTransfers::look(const GoingPtr& of) {
   if (!of->transfer->ended() && !stopping()) {
     const auto found = parts_.directory.join({of->transfer->torrent().digest}).front();
-    connect(*of, found);
+    for (const auto& address : addresses(*of, found)) {
+      parts_.session.connect(of->transfer->torrent().digest, address);
+    }
     if (since(of->moved) >= config_.stall) fill(of, found);
   }
   const std::lock_guard lock(mutex_);

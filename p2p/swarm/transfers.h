@@ -122,7 +122,8 @@ class SwarmTransfers {
   [[nodiscard]] Begun begin_one(const Repository& repository, const Digest& digest,
                                 SwarmClass of_class, Directory::Found found);
   void started(const Digest& digest, Start& start, Begun begun);
-  void connect(Going& going, const Directory::Found& found);
+  void reader_waits(const Digest& digest);
+  [[nodiscard]] std::vector<std::string> addresses(Going& going, const Directory::Found& found);
   void commit(const GoingPtr& of);
   void end(const GoingPtr& of, Result<void> how);
   [[nodiscard]] SwarmEnded summary(const Going& of, const Result<void>& how) const;
