@@ -37,6 +37,18 @@ lt::piece_index_t piece_index(std::uint32_t piece) {
   return lt::piece_index_t(static_cast<int>(piece));
 }
 
+/// What libtorrent throws of a torrent that another thread has just removed is no more than that.
+template <class Use>
+bool use(const lt::torrent_handle& handle, Use with) {
+  try {
+    if (!handle.is_valid()) return false;
+    with();
+    return true;
+  } catch (const boost::system::system_error&) {
+    return false;
+  }
+}
+
 std::uint64_t count(std::int64_t number) {
   return number < 0 ? 0 : static_cast<std::uint64_t>(number);
 }
@@ -205,7 +217,7 @@ struct SwarmSession::Impl {
         const auto digest = digest_of(finished->handle);
         if (digest) events.finished(*digest);
       } else if (const auto* checked = lt::alert_cast<lt::torrent_checked_alert>(alert)) {
-        checked->handle.resume();
+        use(checked->handle, [&] { checked->handle.resume(); });
       } else if (const auto* failed = lt::alert_cast<lt::torrent_error_alert>(alert)) {
         report(failed->handle, failed->error);
       } else if (const auto* disk = lt::alert_cast<lt::file_error_alert>(alert)) {
@@ -293,34 +305,34 @@ void SwarmSession::remove(const Digest& digest) { impl_->remove(digest); }
 
 void SwarmSession::add_piece(const Digest& digest, std::uint32_t piece, std::vector<char> bytes) {
   const auto handle = impl_->handle(digest);
-  if (handle.is_valid()) handle.add_piece(piece_index(piece), std::move(bytes));
+  use(handle, [&] { handle.add_piece(piece_index(piece), std::move(bytes)); });
 }
 
 SwarmSpread SwarmSession::spread(const Digest& digest) const {
   const auto handle = impl_->handle(digest);
   SwarmSpread spread;
-  if (!handle.is_valid()) return spread;
-  handle.piece_availability(spread.availability);
-  const auto status = handle.status({});
-  spread.incomplete_peers = count(status.num_peers - status.num_seeds);
+  use(handle, [&] {
+    handle.piece_availability(spread.availability);
+    const auto status = handle.status({});
+    spread.incomplete_peers = count(status.num_peers - status.num_seeds);
+  });
   return spread;
 }
 
 void SwarmSession::rank(const Digest& digest,
                         const std::vector<std::pair<std::uint32_t, std::uint8_t>>& priorities) {
   const auto handle = impl_->handle(digest);
-  if (!handle.is_valid()) return;
   std::vector<std::pair<lt::piece_index_t, lt::download_priority_t>> ranked;
   for (const auto& [piece, priority] : priorities) {
     ranked.emplace_back(piece_index(piece), lt::download_priority_t(priority));
   }
-  handle.prioritize_pieces(ranked);
+  use(handle, [&] { handle.prioritize_pieces(ranked); });
 }
 
 void SwarmSession::connect(const Digest& digest, const std::string& address) {
   const auto handle = impl_->handle(digest);
   const auto endpoint = parse_endpoint(address);
-  if (handle.is_valid() && endpoint) handle.connect_peer(*endpoint);
+  if (endpoint) use(handle, [&] { handle.connect_peer(*endpoint); });
 }
 
 std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) const {
@@ -333,8 +345,13 @@ std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) c
     ledger = found->second.ledger;
     handle = found->second.handle;
   }
-  if (!handle.is_valid()) return std::nullopt;
-  const auto status = handle.status({});
+  lt::torrent_status status;
+  std::vector<lt::peer_info> connected;
+  const bool there = use(handle, [&] {
+    status = handle.status({});
+    handle.get_peer_info(connected);
+  });
+  if (!there) return std::nullopt;
   Counts counts;
   counts.redundant_bytes = count(status.total_redundant_bytes);
   counts.wrong_bytes = count(status.total_failed_bytes);
@@ -349,8 +366,6 @@ std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) c
     counts.received_bytes += of.received_bytes;
     counts.sent_bytes += of.sent_bytes;
   }
-  std::vector<lt::peer_info> connected;
-  handle.get_peer_info(connected);
   for (const auto& peer : connected) {
     auto& of = peers[peer.ip.address().to_string()];
     of.receive_rate += count(peer.payload_down_speed);
