@@ -24,8 +24,8 @@ constexpr char kExtended = 20;  // BEP 10's message,
 constexpr char kHandshake = 0;  // and its own kind.
 constexpr const char* kRequests = "reqq";
 constexpr const char* kRoundTrip = "rtt";
-constexpr std::size_t kTimedMax = 512;  // Requests whose answers are timed.
-constexpr std::chrono::seconds kRoundTripAge{10};
+constexpr std::size_t kTimedMax = 512;                 // Requests whose answers are timed.
+constexpr std::chrono::milliseconds kRoundTripMin{1};  // Below, it is not worth a message.
 
 class PeerPlugin final : public lt::peer_plugin {
  public:
@@ -80,16 +80,12 @@ class PeerPlugin final : public lt::peer_plugin {
     const auto now = Steady::now();
     const auto time = std::chrono::duration_cast<std::chrono::microseconds>(now - found->second);
     timed_.erase(found);
-    if (now - window_ > kRoundTripAge) {
-      window_ = now;
-      last_ = std::exchange(shortest_, std::nullopt);
-    }
-    if (!shortest_ || time < *shortest_) shortest_ = time;
-    const auto best = last_ ? std::min(*last_, *shortest_) : *shortest_;
-    // Told when it matters: by half, and not below a millisecond.
-    const bool news = !said_ || best * 2 < *said_ || best > *said_ * 2;
-    if (news && best > std::chrono::milliseconds(1) && told_) {
-      said_ = best;
+    // Of all its life: later ones have the queue's own length in them.
+    if (shortest_ && *shortest_ <= time) return false;
+    shortest_ = time;
+    const bool news = !said_ || time * 2 < *said_;
+    if (news && time > kRoundTripMin && told_) {
+      said_ = time;
       tell();
     }
     return false;
@@ -129,9 +125,7 @@ class PeerPlugin final : public lt::peer_plugin {
   RequestQueue queue_{Steady::now()};
   bool told_ = false;  // The first handshake is on its way; nothing may overtake it.
   std::map<std::pair<int, int>, Steady::time_point> timed_;
-  Steady::time_point window_ = Steady::now();
-  std::optional<std::chrono::microseconds> shortest_;  // In this window,
-  std::optional<std::chrono::microseconds> last_;      // and in the one before.
+  std::optional<std::chrono::microseconds> shortest_;
   std::optional<std::chrono::microseconds> said_;
 };
 

@@ -29,8 +29,9 @@ std::optional<int> RequestQueue::sent(std::uint64_t bytes, Time now) {
   since_ = now;
   bytes_ = 0;
   if (elapsed > kPause) return std::nullopt;
+  // Twice: a queue that holds the link up grows by that each time.
   const Seconds time =
-      kSpare + std::min<std::chrono::steady_clock::duration>(round_trip_, kRoundTripMax);
+      kSpare + 2 * std::min<std::chrono::steady_clock::duration>(round_trip_, kRoundTripMax);
   const double blocks = std::ceil(rate * time.count() / static_cast<double>(kBlockBytes));
   const int wanted = static_cast<int>(std::clamp<double>(blocks, kMin, kMax));
   if (std::abs(wanted - requests_) * 4 < requests_) return std::nullopt;

@@ -181,6 +181,7 @@ struct TestNodeConfig {
   AnnounceConfig announce;
   DirectoryConfig directory;
   BlobFetchConfig fetch;
+  std::optional<SwarmConfig> swarm;  // Nothing: HTTPS alone.
   bool announces = true;
 };
 
@@ -235,7 +236,13 @@ class TestNode {
         announcer->restarted(holder, its_boot);
       });
     }
-    fetch.emplace(config.fetch, *store, *directory, *clients, nullptr);
+    if (config.swarm) {
+      auto begun = Swarm::start(
+          *config.swarm, {*store, peers, *directory, *clients, clients_config.tls, blocking});
+      REQUIRE(begun);
+      swarm = std::move(*begun);
+    }
+    fetch.emplace(config.fetch, *store, *directory, *clients, swarm.get());
   }
 
   /// The server first, as after a kill: others see broken connections.
@@ -245,8 +252,10 @@ class TestNode {
     server->stop(std::chrono::seconds(0));
     table->on_restart(nullptr);
     clients->interrupt();
+    if (swarm) swarm->stop();
     announcer.reset();
     fetch.reset();
+    swarm.reset();
     directory.reset();
     clients.reset();
     server.reset();
@@ -292,7 +301,12 @@ class TestNode {
   std::optional<PeerClients> clients;
   std::optional<Directory> directory;
   std::optional<Announcer> announcer;
+  asio::thread_pool blocking{4};
+  std::unique_ptr<Swarm> swarm;
   std::optional<BlobFetch> fetch;
+  /// What the node says of a torrent in place of the truth; "": the truth.
+  std::string torrent_lie;
+  std::atomic<bool> no_tunnels{false};  // BitTorrent from other nodes is refused.
 
  private:
   asio::awaitable<Response> handle(Request& request) {
@@ -300,6 +314,17 @@ class TestNode {
       if (request.path.ends_with("/lookup")) ++lookups;
       co_return co_await routes->handle(request);
     }
+    if (!torrent_lie.empty() && request.path.starts_with("/cluster/v1/torrents/")) {
+      Response response;
+      response.body = torrent_lie;
+      co_return response;
+    }
+    if (no_tunnels && request.path.starts_with("/cluster/v1/swarm/")) {
+      Response response;
+      response.status = 503;
+      co_return response;
+    }
+    if (swarm && Swarm::serves(request.path)) co_return co_await swarm->serve(request);
     co_return co_await serve_test_blob(*store, faults, request);
   }
 };
