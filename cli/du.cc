@@ -50,6 +50,10 @@ void print(std::ostream& out, const Json& answer) {
     out << fmt::format("Uploads    {} in {}\n", bytes("upload_bytes"),
                        counted(number_in(usage, "uploads"), "open session"));
   }
+  if (number_in(usage, "arrivals") > 0) {
+    out << fmt::format("Arrivals   {} in {} from other nodes\n", bytes("arrival_bytes"),
+                       counted(number_in(usage, "arrivals"), "blob"));
+  }
   if (number_in(usage, "quarantined") > 0) {
     out << fmt::format("Damaged    {} in quarantine\n",
                        counted(number_in(usage, "quarantined"), "blob"));

@@ -45,6 +45,17 @@ std::string human_age(UnixTime then, UnixTime now) {
   return age < 10 ? "just now" : counted(static_cast<std::uint64_t>(age), "second") + " ago";
 }
 
+std::string human_duration(std::chrono::milliseconds duration) {
+  const std::int64_t ms = duration.count();
+  const std::int64_t seconds = ms / 1000;
+  if (ms < 1000) return fmt::format("{} ms", ms);
+  if (seconds < 10) return fmt::format("{}.{} s", seconds, ms % 1000 / 100);
+  if (seconds < 60) return fmt::format("{} s", seconds);
+  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+  if (seconds < 86400) return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+  return fmt::format("{} d {} h", seconds / 86400, seconds % 86400 / 3600);
+}
+
 std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }

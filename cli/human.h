@@ -19,6 +19,9 @@ namespace shoal {
 /// `3 hours ago`, `just now`; a time in the future is now.
 [[nodiscard]] std::string human_age(UnixTime then, UnixTime now);
 
+/// `340 ms`, `4.2 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 1 h`.
+[[nodiscard]] std::string human_duration(std::chrono::milliseconds duration);
+
 /// `1 layer`, `3 layers`.
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
 

@@ -44,6 +44,11 @@ void add_store(std::vector<MetricFamily>& families, const Usage& usage) {
   families.push_back(gauge("shoal_store_uploads", "Open upload sessions.", usage.uploads));
   families.push_back(
       gauge("shoal_store_upload_bytes", "Bytes in open upload sessions.", usage.upload_bytes));
+  families.push_back(
+      gauge("shoal_store_arrivals", "Blobs on their way from other nodes.", usage.arrivals));
+  families.push_back(gauge("shoal_store_arrival_bytes",
+                           "Bytes of them, those included that are still to come.",
+                           usage.arrival_bytes));
   families.push_back(gauge("shoal_store_quarantined_blobs",
                            "Blobs whose content did not match their digest.", usage.quarantined));
 }
@@ -79,6 +84,35 @@ void add_cluster(std::vector<MetricFamily>& families, const ClusterStatus& clust
                              cluster.transfers.wrong));
 }
 
+void add_swarm(std::vector<MetricFamily>& families, const Swarm::Totals& totals) {
+  const auto& transfers = totals.transfers;
+  families.push_back(
+      gauge("shoal_swarm_transfers", "Blobs that arrive by the swarm now.", transfers.now));
+  families.push_back(
+      gauge("shoal_swarm_torrents", "Blobs that are shared now, both ways.", totals.torrents));
+  families.push_back(
+      gauge("shoal_swarm_tunnels", "Connections that carry BitTorrent.", totals.tunnels));
+  families.push_back(counter("shoal_swarm_finished_total", "Blobs that arrived by the swarm.",
+                             transfers.finished));
+  families.push_back(
+      counter("shoal_swarm_finished_bytes_total", "Bytes of them.", transfers.finished_bytes));
+  families.push_back(counter("shoal_swarm_failed_total", "Transfers that ended without their blob.",
+                             transfers.failed));
+  families.push_back(counter("shoal_swarm_wrong_total",
+                             "Blobs by the swarm that did not match their digest.",
+                             transfers.wrong));
+  families.push_back(counter("shoal_swarm_received_bytes_total",
+                             "Bytes of content that came by BitTorrent.", totals.received_bytes));
+  families.push_back(counter("shoal_swarm_sent_bytes_total",
+                             "Bytes of content that were given by BitTorrent.", totals.sent_bytes));
+  families.push_back(counter("shoal_swarm_https_bytes_total",
+                             "Bytes that transfers took over HTTPS.", transfers.https_bytes));
+  families.push_back(gauge("shoal_swarm_waiting_bytes",
+                           "Bytes in memory that are still to be checked or written.",
+                           totals.waiting_bytes));
+  families.push_back(gauge("shoal_swarm_lent_bytes", "Memory of pieces.", totals.lent_bytes));
+}
+
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
@@ -107,7 +141,10 @@ std::string metrics_text(const prometheus::Registry& registry, const Store& stor
                          const ClusterStatus* cluster) {
   auto families = registry.Collect();
   add_store(families, store.usage());
-  if (cluster != nullptr) add_cluster(families, *cluster);
+  if (cluster != nullptr) {
+    add_cluster(families, *cluster);
+    add_swarm(families, cluster->swarm);
+  }
   add_process(families);
   return prometheus::TextSerializer().Serialize(families);
 }

@@ -9,6 +9,7 @@
 #include <prometheus/registry.h>
 
 #include "cli/metrics.h"
+#include "orchestrator/transfers_json.h"
 #include "registry/error_response.h"
 #include "registry/http/text_response.h"
 
@@ -22,7 +23,7 @@ constexpr const char* kGreeting =
     "  shoal images --node URL           what is here\n"
     "\n"
     "/v2/         Docker Registry v2 and OCI distribution API\n"
-    "/shoal/v1/   the node's own API: version, status, images, usage, events\n"
+    "/shoal/v1/   the node's own API: version, status, images, usage, events, transfers\n"
     "/healthz /readyz /metrics\n";
 
 bool is_below(std::string_view path, std::string_view root) {
@@ -125,21 +126,26 @@ void Node::stop(std::chrono::seconds grace) {
 
 asio::awaitable<Response> Node::serve(Request& request) {
   if (is_below(request.path, "/v2")) co_return co_await registry_->serve(request);
-  if (is_below(request.path, "/shoal/v1/cluster")) co_return co_await serve_cluster(request);
+  const bool of_cluster =
+      is_below(request.path, "/shoal/v1/cluster") || request.path == kTransfersPath;
+  if (of_cluster) co_return co_await serve_cluster(request);
   if (is_below(request.path, "/shoal/v1")) co_return co_await api_->serve(request);
   co_return serve_own(request);
 }
 
 asio::awaitable<Response> Node::serve_cluster(Request& request) {
   if (cluster_) co_return co_await cluster_->serve_local(request);
-  if (request.path != "/shoal/v1/cluster/status") {
+  const bool transfers = request.path == kTransfersPath;
+  if (!transfers && request.path != "/shoal/v1/cluster/status") {
     co_return error_response({Errc::member_unknown,
                               "this node stands alone: start it with --cluster-listen to make or "
                               "join a cluster"});
   }
+  const bool reads = request.method == Method::get || request.method == Method::head;
+  if (!reads) co_return method_not_allowed("GET, HEAD");
   Response response;
   response.headers.add("Content-Type", "application/json");
-  response.body = R"({"alone":true})";
+  response.body = transfers ? to_json(TransfersStatus{}) : R"({"alone":true})";
   co_return response;
 }
 

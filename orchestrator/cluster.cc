@@ -17,6 +17,7 @@
 #include "orchestrator/membership/membership_api.h"
 #include "orchestrator/membership/probe.h"
 #include "orchestrator/state_home.h"
+#include "orchestrator/transfers_json.h"
 #include "orchestrator/trust/certificate_keeper.h"
 #include "p2p/announcer.h"
 #include "p2p/directory_routes.h"
@@ -81,6 +82,7 @@ struct Cluster::Impl {
   [[nodiscard]] Result<void> assemble(Member self);
   [[nodiscard]] asio::awaitable<Response> serve_peer(Request& request);
   [[nodiscard]] asio::awaitable<Response> remove_content(const Request& request);
+  [[nodiscard]] asio::awaitable<Response> transfers();
   [[nodiscard]] Response move_state(Request& request);
   [[nodiscard]] ClusterStatus status() const;
 
@@ -258,6 +260,18 @@ asio::awaitable<Response> Cluster::Impl::remove_content(const Request& request) 
   co_return response;
 }
 
+asio::awaitable<Response> Cluster::Impl::transfers() {
+  // Each torrent is asked for on libtorrent's thread.
+  const auto look = [this] {
+    return to_json(
+        TransfersStatus{swarm->view(), swarm->ended(), swarm->totals(), membership->nodes()});
+  };
+  Response response;
+  response.headers.add("Content-Type", "application/json");
+  response.body = co_await run_on(parts.disk.get_executor(), look);
+  co_return response;
+}
+
 Response Cluster::Impl::move_state(Request& request) {
   if (request.method != Method::post) return method_not_allowed("POST");
   const std::string to(request.parameter("to").value_or(""));
@@ -282,6 +296,7 @@ ClusterStatus Cluster::Impl::status() const {
   if (election) now.standing = election->standing();
   now.replicas = replicas->status();
   now.transfers = blobs->status();
+  now.swarm = swarm->totals();
   now.members = membership->nodes();
   return now;
 }
@@ -348,9 +363,10 @@ std::vector<std::string> Cluster::addresses() const { return impl_->server->addr
 const std::string& Cluster::node_id() const { return impl_->enrolled.identity.node_id; }
 
 asio::awaitable<Response> Cluster::serve_local(Request& request) {
-  if (request.path == kStatusPath) {
+  if (request.path == kStatusPath || request.path == kTransfersPath) {
     const bool reads = request.method == Method::get || request.method == Method::head;
     if (!reads) co_return method_not_allowed("GET, HEAD");
+    if (request.path == kTransfersPath) co_return co_await impl_->transfers();
     Response response;
     response.headers.add("Content-Type", "application/json");
     response.body = to_json(impl_->status());

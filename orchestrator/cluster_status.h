@@ -7,6 +7,7 @@
 #include "orchestrator/state/election.h"
 #include "orchestrator/state/migrate.h"
 #include "p2p/fetch/blob_fetch.h"
+#include "p2p/swarm/swarm.h"
 
 namespace shoal {
 
@@ -26,6 +27,7 @@ struct ClusterStatus {
   Election::Standing standing;
   Replicas::Status replicas;
   BlobFetch::Status transfers;
+  Swarm::Totals swarm;  // Not in the JSON: see transfers_json.h.
   std::vector<NodeView> members;
 };
 

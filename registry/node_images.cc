@@ -212,6 +212,8 @@ Json describe(const Usage& usage) {
           {"stored_bytes", usage.stored_bytes},
           {"uploads", usage.uploads},
           {"upload_bytes", usage.upload_bytes},
+          {"arrivals", usage.arrivals},
+          {"arrival_bytes", usage.arrival_bytes},
           {"quarantined", usage.quarantined},
           {"quota_bytes", usage.quota_bytes},
           {"disk_free_bytes", usage.disk_free_bytes}};

@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 
 const std::vector<std::string> kCommands = {"node",   "images",     "inspect", "rm",
                                             "gc",     "scrub",      "du",      "events",
-                                            "config", "completion", "version"};
+                                            "config", "completion", "version", "transfers"};
 
 TEST_CASE("Every command has help with its flags and an example", "[cli]") {
   const auto main_help = NodeTest::shoal({"--help"});
@@ -68,7 +68,8 @@ TEST_CASE("Without a node the commands end with 4 and name the address", "[cli]"
       GENERATE(as<std::vector<std::string>>(), std::vector<std::string>{"images"},
                std::vector<std::string>{"inspect", "app"}, std::vector<std::string>{"rm", "app"},
                std::vector<std::string>{"gc"}, std::vector<std::string>{"scrub"},
-               std::vector<std::string>{"du"}, std::vector<std::string>{"events"});
+               std::vector<std::string>{"du"}, std::vector<std::string>{"events"},
+               std::vector<std::string>{"transfers", "--watch"});
   // A port that was free a moment ago, and is bound by nobody.
   std::string address;
   {

@@ -45,7 +45,7 @@ struct CompletionTest {
 TEST_CASE_METHOD(CompletionTest, "The bash completion offers every command", "[cli]") {
   const std::string offered = complete("shoal \"\"");
   for (const auto* command : {"node", "images", "inspect", "rm", "gc", "scrub", "du", "events",
-                              "config", "completion", "version"}) {
+                              "config", "completion", "version", "transfers"}) {
     CHECK_THAT(" " + offered, Contains(" " + std::string(command) + " "));
   }
   CHECK(complete("shoal in") == "inspect ");
@@ -62,6 +62,7 @@ TEST_CASE_METHOD(CompletionTest, "The bash completion offers what a flag can be"
   CHECK(complete("shoal node --log-level \"\"") == "debug info warn error ");
   CHECK(complete("shoal node --registry-deletes t") == "true ");
   CHECK(complete("shoal ls --j") == "--json ");
+  CHECK(complete("shoal transfers --w") == "--watch ");
   CHECK(complete("shoal completion z") == "zsh ");
   CHECK(complete("shoal node --data " + folder.path().string().substr(0, 5)) != " ");
 }
@@ -70,7 +71,7 @@ TEST_CASE("The zsh completion knows every command and every flag of the node", "
   const auto ran = NodeTest::shoal({"completion", "zsh"});
   CHECK_THAT(ran.out, Catch::StartsWith("#compdef shoal\n"));
   for (const auto* command : {"node", "images", "inspect", "rm", "gc", "scrub", "du", "events",
-                              "config", "completion", "version"}) {
+                              "config", "completion", "version", "transfers"}) {
     CHECK_THAT(ran.out, Contains("    '" + std::string(command) + ":"));
   }
   for (const Option& option : node_options())

@@ -38,6 +38,20 @@ TEST_CASE("An age is shown in the largest unit that fits", "[cli]") {
   CHECK(human_age(now - seconds(age), now) == text);
 }
 
+TEST_CASE("A duration is shown in one unit or two", "[cli]") {
+  const auto [ms, text] = GENERATE(table<std::int64_t, std::string>({
+      {0, "0 ms"},
+      {999, "999 ms"},
+      {4290, "4.2 s"},
+      {9999, "9.9 s"},
+      {42'900, "42 s"},
+      {200'000, "3 min 20 s"},
+      {7'500'000, "2 h 5 min"},
+      {(3 * 86400 + 3600) * 1000, "3 d 1 h"},
+  }));
+  CHECK(human_duration(std::chrono::milliseconds(ms)) == text);
+}
+
 TEST_CASE("A table aligns its columns and lets nothing steer the terminal", "[cli]") {
   Table table({"NAME", ">SIZE", "NOTE"});
   table.add({"a", "1", "x"});

@@ -24,11 +24,22 @@ TEST_CASE_METHOD(NodeTest, "A node is alive, ready, and says what it is", "[cli]
 
 TEST_CASE_METHOD(NodeTest, "What a node does not have is 404, also beside a known path",
                  "[cli][node]") {
-  for (const auto* path : {"/v1/", "/v2x", "/shoal", "/shoal/v2/", "/metrics/x", "/favicon.ico"}) {
+  for (const auto* path : {"/v1/", "/v2x", "/shoal", "/shoal/v2/", "/metrics/x", "/favicon.ico",
+                           "/shoal/v1/transfers/x"}) {
     CAPTURE(path);
     CHECK(ask("GET", path).status == 404);
   }
   CHECK(ask("POST", "/healthz").status == 405);
+}
+
+TEST_CASE_METHOD(NodeTest, "A node that stands alone says so, and has no transfers",
+                 "[cli][node]") {
+  CHECK(ask("GET", "/shoal/v1/cluster/status").body == R"({"alone":true})");
+  const auto answer = ask("GET", "/shoal/v1/transfers");
+  CHECK(answer.status == 200);
+  CHECK(answer.headers.find("Content-Type") == "application/json");
+  CHECK_THAT(answer.body, Catch::StartsWith(R"({"now":[],"ended":[],"totals":{"now":0,)"));
+  CHECK(ask("POST", "/shoal/v1/transfers").status == 405);
 }
 
 TEST_CASE_METHOD(NodeTest, "The metrics are in the Prometheus text format", "[cli][node]") {

@@ -230,6 +230,15 @@ TEST_CASE_METHOD(NodeApiTest, "By digest an image goes with all its tags", "[nod
   CHECK(get_json("images")["images"].empty());
 }
 
+TEST_CASE_METHOD(NodeApiTest, "Usage counts what is on its way", "[node_api]") {
+  const std::string content(100'000, 'x');
+  const auto arrival = store->arrivals().open({Digest::of(content), content.size(), 64 << 10, ""});
+  REQUIRE(arrival);
+  const Json usage = get_json("usage")["usage"];
+  CHECK(usage["arrivals"] == 1);
+  CHECK(usage["arrival_bytes"] == content.size());
+}
+
 TEST_CASE_METHOD(NodeApiTest, "Usage counts the store and each repository", "[node_api]") {
   push_image("a", "1", "layer");
   push_image("b", "1", "layer");
