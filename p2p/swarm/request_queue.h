@@ -9,7 +9,8 @@ namespace shoal {
 /// How many requests a peer may have waiting here: what can be sent to it in the time that a
 /// request takes to come, and a little more. Fewer leave the link idle. More make several peers ask
 /// one seed for the same piece while each waits for its turn: seconds of a seed's upload are lost.
-/// Measured, eight hosts of 100 Mbit/s: 3 to 4 blocks for each; where nothing is shaped 128 and more.
+/// Measured, eight hosts of 100 Mbit/s: 3 to 4 blocks for each; where nothing is shaped 128 and
+/// more.
 ///
 /// One thread.
 class RequestQueue {

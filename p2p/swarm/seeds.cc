@@ -1,5 +1,6 @@
 #include "p2p/swarm/seeds.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -23,8 +24,10 @@ void SwarmSeeds::touch(const Digest& digest) {
 }
 
 Result<void> SwarmSeeds::prepare(const Digest& digest) {
-  touch(digest);
-  if (session_.has(digest)) return {};
+  if (session_.has(digest)) {
+    touch(digest);
+    return {};
+  }
   auto torrent = torrents_.of(digest);
   if (!torrent) return tl::unexpected(torrent.error());
   auto reader = store_.blobs().open_any(digest, Wait::yes);
@@ -32,12 +35,19 @@ Result<void> SwarmSeeds::prepare(const Digest& digest) {
   const auto seeded = session_.seed(*std::move(torrent), *std::move(reader));
   // Another request was faster.
   if (!seeded && seeded.error().code != Errc::conflict) return seeded;
+  touch(digest);
   return {};
 }
 
 void SwarmSeeds::drop_idle() {
+  const auto shared = session_.list();
+  {
+    const std::lock_guard lock(mutex_);
+    const std::set<Digest> known(shared.begin(), shared.end());
+    std::erase_if(uses_, [&](const auto& entry) { return !known.contains(entry.first); });
+  }
   std::vector<Digest> idle;
-  for (const auto& digest : session_.list()) {
+  for (const auto& digest : shared) {
     if (arriving_(digest)) continue;
     const auto counts = session_.counts(digest);
     const auto bytes = counts ? counts->sent_bytes : 0;
@@ -46,7 +56,6 @@ void SwarmSeeds::drop_idle() {
     if (bytes != std::exchange(use.sent_bytes, bytes)) use.last = Steady::now();
     if (Steady::now() - use.last < idle_) continue;
     idle.push_back(digest);
-    uses_.erase(digest);
   }
   for (const auto& digest : idle) session_.remove(digest);
 }

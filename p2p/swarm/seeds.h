@@ -32,9 +32,6 @@ class SwarmSeeds {
   /// Makes sure that the session shares the content, and goes on to for a while. Fails as torrent()
   /// does, or with io.
   [[nodiscard]] Result<void> prepare(const Digest& digest);
-  /// The session shares it already: as prepare().
-  void touch(const Digest& digest);
-
   /// Takes out of the session what was not used; every few seconds.
   void drop_idle();
 
@@ -42,6 +39,8 @@ class SwarmSeeds {
   void stop() { torrents_.stop(); }
 
  private:
+  void touch(const Digest& digest);
+
   using Steady = std::chrono::steady_clock;
   struct Use {
     Steady::time_point last = Steady::now();

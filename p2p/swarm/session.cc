@@ -313,8 +313,19 @@ SwarmSpread SwarmSession::spread(const Digest& digest) const {
   SwarmSpread spread;
   use(handle, [&] {
     handle.piece_availability(spread.availability);
-    const auto status = handle.status({});
-    spread.incomplete_peers = count(status.num_peers - status.num_seeds);
+    std::vector<lt::peer_info> peers;
+    handle.get_peer_info(peers);
+    const auto pieces = static_cast<int>(spread.availability.size());
+    for (const auto& peer : peers) {
+      const bool connecting =
+          static_cast<bool>(peer.flags & (lt::peer_info::connecting | lt::peer_info::handshake));
+      if (connecting) continue;
+      if (peer.num_pieces == pieces) {
+        ++spread.seeds;
+      } else {
+        spread.incomplete.push_back(peer.ip.address().to_string());
+      }
+    }
   });
   return spread;
 }
@@ -336,6 +347,7 @@ void SwarmSession::connect(const Digest& digest, const std::string& address) {
 }
 
 std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) const {
+  Counts counts;
   std::shared_ptr<SwarmLedger> ledger;
   lt::torrent_handle handle;
   {
@@ -344,6 +356,9 @@ std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) c
     if (found == impl_->torrents.end()) return std::nullopt;
     ledger = found->second.ledger;
     handle = found->second.handle;
+    const auto& torrent = found->second.blob->torrent();
+    counts.size = torrent.size;
+    counts.pieces = static_cast<std::uint32_t>(torrent.pieces.size());
   }
   lt::torrent_status status;
   std::vector<lt::peer_info> connected;
@@ -352,7 +367,6 @@ std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) c
     handle.get_peer_info(connected);
   });
   if (!there) return std::nullopt;
-  Counts counts;
   counts.redundant_bytes = count(status.total_redundant_bytes);
   counts.wrong_bytes = count(status.total_failed_bytes);
   counts.receive_rate = count(status.download_payload_rate);

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "p2p/swarm/read_window.h"
+#include "p2p/swarm/piece_plan.h"
 #include "p2p/swarm/swarm_blob.h"
 #include "p2p/swarm/swarm_store.h"
 
@@ -73,8 +73,8 @@ class SwarmSession {
   /// A whole piece that came another way: checked as those of peers are.
   void add_piece(const Digest& digest, std::uint32_t piece, std::vector<char> bytes);
 
-  /// How many peers have each piece; empty if there is no such torrent. Waits for libtorrent's
-  /// thread.
+  /// Of the peers that are connected, by their addresses without ports; empty if there is no such
+  /// torrent. Waits for libtorrent's thread.
   [[nodiscard]] SwarmSpread spread(const Digest& digest) const;
   /// How much pieces are wanted, from 1 to 7; 4 at the start. Rarer ones still come before those
   /// that many peers have.
@@ -93,6 +93,8 @@ class SwarmSession {
     bool connected = false;
   };
   struct Counts {
+    std::uint64_t size = 0;    // Bytes of the content,
+    std::uint32_t pieces = 0;  // and its pieces.
     std::uint64_t received_bytes = 0;
     std::uint64_t redundant_bytes = 0;  // Received twice.
     std::uint64_t wrong_bytes = 0;      // That failed their check.

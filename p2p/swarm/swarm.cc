@@ -71,8 +71,8 @@ Result<void> Swarm::Impl::open() {
   tunnels = std::make_unique<SwarmTunnels>(tunnels_config, parts.peers, parts.tls, parts.pool,
                                            std::move(calls));
   transfers = std::make_unique<SwarmTransfers>(
-      config.transfers,
-      SwarmTransfersParts{parts.store, parts.directory, parts.clients, *session, *tunnels});
+      config.transfers, SwarmTransfersParts{parts.peers.now()->self, parts.store, parts.directory,
+                                            parts.clients, *session, *tunnels});
   seeds = std::make_unique<SwarmSeeds>(
       parts.store, *session, config.idle,
       [this](const Digest& digest) { return transfers->find(digest) != nullptr; });
@@ -170,7 +170,6 @@ std::vector<Swarm::View> Swarm::view() const {
     const auto counts = impl_->session->counts(digest);
     if (!counts) continue;
     View view{digest};
-    view.receive_rate = counts->receive_rate;
     view.send_rate = counts->send_rate;
     view.redundant_bytes = counts->redundant_bytes;
     view.wrong_bytes = counts->wrong_bytes;
@@ -183,6 +182,7 @@ std::vector<Swarm::View> Swarm::view() const {
       const auto& transfer = *of->transfer;
       const auto pieces = transfer.arrival()->pieces();
       view.arriving = true;
+      view.receive_rate = of->rate;
       view.repository = transfer.repository().text();
       view.of_class = transfer.of_class();
       view.bytes = transfer.torrent().size;
@@ -198,6 +198,10 @@ std::vector<Swarm::View> Swarm::view() const {
         https.received_bytes = of->https_bytes;
         view.peers.push_back(std::move(https));
       }
+    }
+    if (!view.arriving) {
+      view.bytes = view.arrived_bytes = counts->size;
+      view.pieces = view.arrived_pieces = counts->pieces;
     }
     views.push_back(std::move(view));
   }

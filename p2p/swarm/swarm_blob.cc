@@ -61,7 +61,19 @@ bool SwarmBlob::read_recent(std::uint32_t piece, std::uint64_t offset, std::span
   const auto value = recent(at);
   if (!value.bytes || at + room.size() > value.start + value.bytes->view().size()) return false;
   std::memcpy(room.data(), value.bytes->view().data() + (at - value.start), room.size());
+  keep_recent(value, at + room.size());
   return true;
+}
+
+/// One that was read to its end is let go: what was given away must not stay in memory.
+void SwarmBlob::keep_recent(const Recent& value, std::uint64_t read_to) {
+  const bool done = read_to == value.start + value.bytes->view().size();
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(recent_.begin(), recent_.end(), [&](const Recent& one) {
+    return one.bytes && one.start == value.start;
+  });
+  if (done && found != recent_.end()) *found = {};
+  if (!done && found == recent_.end()) recent_[oldest_++ % recent_.size()] = value;
 }
 
 Result<void> SwarmBlob::read(std::uint32_t piece, std::uint64_t offset, std::span<char> room) {
@@ -70,25 +82,25 @@ Result<void> SwarmBlob::read(std::uint32_t piece, std::uint64_t offset, std::spa
   std::uint64_t at = piece * torrent_.piece_bytes + offset;
   while (!room.empty()) {
     auto value = recent(at);
+    bool stored = value.bytes != nullptr;
     if (!value.bytes) {
       value.start = at / unit * unit;
       // What waits in memory is there without a wait, and is not kept from being let go.
       auto bytes = arrival_ ? arrival_->read(value.start, unit, Wait::no)
                             : reader_->read(value.start, unit, Wait::no);
-      const bool stored = !bytes && bytes.error().code == Errc::would_block;
+      stored = !bytes && bytes.error().code == Errc::would_block;
       if (stored) {
         bytes = arrival_ ? arrival_->read(value.start, unit, Wait::yes)
                          : reader_->read(value.start, unit, Wait::yes);
       }
       if (!bytes) return tl::unexpected(bytes.error());
       value.bytes = std::make_shared<const BlobBytes>(*std::move(bytes));
-      const std::lock_guard lock(mutex_);
-      if (stored) recent_[oldest_++ % recent_.size()] = value;
     }
     const auto part = value.bytes->view().substr(at - value.start, room.size());
     std::memcpy(room.data(), part.data(), part.size());
     room = room.subspan(part.size());
     at += part.size();
+    if (stored) keep_recent(value, at);
   }
   return {};
 }

@@ -75,6 +75,7 @@ class SwarmBlob {
     std::shared_ptr<const BlobBytes> bytes;  // Null: none.
   };
   [[nodiscard]] Recent recent(std::uint64_t at) const;
+  void keep_recent(const Recent& value, std::uint64_t read_to);
 
   const Torrent torrent_;
   const std::shared_ptr<BlobReader> reader_;
@@ -90,7 +91,8 @@ class SwarmBlob {
   std::size_t checks_ = 0;  // Under way.
   std::map<std::uint32_t, std::shared_ptr<PieceBuffer>> coming_;
   std::set<std::uint32_t> sealed_;  // Being checked: what still comes of them is left.
-  std::array<Recent, 8> recent_;    // Stored values that were read last: peers ask block by block.
+  // Stored values that peers are reading, block by block: each until its end was read.
+  std::array<Recent, 32> recent_;
   std::size_t oldest_ = 0;
 };
 

@@ -7,7 +7,9 @@
 #include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 
+#include "p2p/rendezvous.h"
 #include "p2p/swarm/piece_filler.h"
+#include "p2p/swarm/piece_plan.h"
 
 namespace shoal {
 namespace {
@@ -15,10 +17,12 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr unsigned kWorkers = 16;               // They wait for most of their time.
-constexpr milliseconds kBeat{250};              // Of the watch.
-constexpr milliseconds kLookFirst{5000};        // For further peers of what moves; doubles.
-constexpr milliseconds kLookMax{30'000};        // The directory forgets who fetches after a minute.
+constexpr unsigned kWorkers = 16;   // They wait for most of their time.
+constexpr milliseconds kBeat{100};  // Of the watch; longer when there is much to watch.
+constexpr milliseconds kBeatOfEach{3};
+constexpr milliseconds kLookFirst{5000};  // For further peers of what moves; doubles.
+constexpr milliseconds kLookMax{30'000};  // The directory forgets who fetches after a minute.
+constexpr milliseconds kRateOver{1000};
 constexpr milliseconds kPiecePatience{10'000};  // For the check of a piece that came over HTTPS.
 
 constexpr std::size_t kEndedKept = 50;
@@ -53,8 +57,12 @@ tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is sto
 }  // namespace
 
 struct SwarmTransfers::Going : SwarmGoing {
+  explicit Going(PiecePlan its_plan) : plan(std::move(its_plan)) {}
+
   // The watching thread's.
   std::uint64_t seen_bytes = 0;
+  std::uint64_t rate_bytes = 0;  // As of then:
+  Steady::time_point rate_since = Steady::now();
   Steady::time_point next_look = Steady::now() + kLookFirst;
   milliseconds look_pause = kLookFirst;
   // Guarded by the mutex.
@@ -63,8 +71,8 @@ struct SwarmTransfers::Going : SwarmGoing {
   std::set<std::string> connected;  // Peers that the session was told to connect to.
   std::string trouble;              // The last failure of a way to get bytes.
 
-  std::mutex window_mutex;
-  ReadWindow window;  // Guarded by its mutex.
+  std::mutex plan_mutex;
+  PiecePlan plan;  // Guarded by its mutex.
 };
 
 SwarmTransfers::SwarmTransfers(SwarmTransfersConfig config, SwarmTransfersParts parts)
@@ -202,8 +210,10 @@ SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, co
       parts_.store.arrivals().open({digest, torrent.size, torrent.piece_bytes, torrent.encode()});
   if (!arrival) return tl::unexpected(arrival.error());
 
-  const auto waiting = [this, digest] { reader_waits(digest); };
-  const auto of = std::make_shared<Going>();
+  const auto waiting = [this, digest] {
+    if (const auto of = going(digest)) plan(*of);
+  };
+  const auto of = std::make_shared<Going>(PiecePlan(parts_.self, rendezvous_word(digest)));
   of->transfer = std::make_shared<SwarmTransfer>(repository, torrent, (*claim)->from, of_class,
                                                  *arrival, waiting);
   {
@@ -221,14 +231,14 @@ SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, co
   return of->transfer;
 }
 
-/// On the reader's thread.
-void SwarmTransfers::reader_waits(const Digest& digest) {
-  const auto of = going(digest);
-  if (!of) return;
-  const auto spread = parts_.session.spread(digest);
-  const std::lock_guard lock(of->window_mutex);
+/// On any thread.
+void SwarmTransfers::plan(Going& of) {
+  const auto& digest = of.transfer->torrent().digest;
+  auto spread = parts_.session.spread(digest);
+  for (auto& peer : spread.incomplete) peer = parts_.tunnels.peer_at(peer).value_or(peer);
+  const std::lock_guard lock(of.plan_mutex);
   const auto ranks =
-      of->window.move(of->transfer->waited_for(), of->transfer->arrival()->pieces(), spread);
+      of.plan.update(of.transfer->waited_for(), of.transfer->arrival()->pieces(), spread);
   if (!ranks.empty()) parts_.session.rank(digest, ranks);
 }
 
@@ -265,10 +275,7 @@ void SwarmTransfers::finished(const Digest& digest) {
 void SwarmTransfers::failed(const Digest& digest, const Error& error) {
   const auto of = going(digest);
   if (!of || !take_end(*of)) return;
-  asio::post(workers_, [this, of, error] {
-    parts_.session.remove(of->transfer->torrent().digest);
-    end(of, tl::unexpected(error));
-  });
+  asio::post(workers_, [this, of, error] { end(of, tl::unexpected(error)); });
 }
 
 /// The torrent stays in the session, and gives others what they ask for.
@@ -287,14 +294,18 @@ void SwarmTransfers::commit(const GoingPtr& of) {
                  digest.to_string(), source.empty() ? "here" : source, config_.barred.count());
     if (!source.empty()) barred_.bar(source, config_.barred);
   }
-  parts_.session.remove(digest);
   end(of, tl::unexpected(error));
 }
 
-void SwarmTransfers::end(const GoingPtr& of, Result<void> how) {
+void SwarmTransfers::end(const GoingPtr& of, Result<void> how, bool discard) {
   const auto& torrent = of->transfer->torrent();
   auto ended = summary(*of, how);
   log(ended);
+  if (!how) parts_.session.remove(torrent.digest);
+  if (discard) {
+    const auto discarded = parts_.store.arrivals().discard(torrent.digest);
+    if (!discarded) how = tl::unexpected(discarded.error());
+  }
   {
     const std::lock_guard lock(mutex_);
     ++(how ? counts_.finished : counts_.failed);
@@ -340,7 +351,8 @@ SwarmEnded SwarmTransfers::summary(const Going& of, const Result<void>& how) con
 void SwarmTransfers::watch() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait_for(lock, kBeat, [this] { return stopping_; });
+    const auto beat = std::max(kBeat, kBeatOfEach * static_cast<int>(transfers_.size()));
+    wake_.wait_for(lock, beat, [this] { return stopping_; });
     if (stopping_) return;
     lock.unlock();
     for (const auto& of : all_going()) look_at(of);
@@ -353,7 +365,14 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
   const auto counts = parts_.session.counts(digest);
   const std::uint64_t bytes = (counts ? counts->received_bytes : 0) + of->https_bytes;
   if (bytes != std::exchange(of->seen_bytes, bytes)) of->moved = Steady::now();
-  if (counts) of->best_rate = std::max(of->best_rate.load(), counts->receive_rate);
+  const auto now = Steady::now();
+  if (now - of->rate_since >= kRateOver) {
+    const auto elapsed = std::chrono::duration<double>(now - of->rate_since).count();
+    of->rate = static_cast<std::uint64_t>(static_cast<double>(bytes - of->rate_bytes) / elapsed);
+    of->best_rate = std::max(of->best_rate.load(), of->rate.load());
+    of->rate_since = now;
+    of->rate_bytes = bytes;
+  }
   const auto still = since(of->moved);
   bool looks = false;
   std::string trouble;
@@ -371,8 +390,7 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
                                          still.count(), trouble.empty() ? "" : ": ", trouble)});
     return;
   }
-  // What the others have by now changes what is to be asked for first.
-  if (!of->transfer->waited_for().empty()) reader_waits(digest);
+  plan(*of);
   if (!looks) return;
   of->look_pause = std::min(of->look_pause * 2, kLookMax);
   of->next_look = Steady::now() + of->look_pause;
@@ -428,8 +446,23 @@ void SwarmTransfers::fill(const GoingPtr& of, const Directory::Found& found) {
     refuse_claim(of, filler ? filler->sources() : std::set<std::string>(), *trouble);
     return;
   }
+  if (trouble->code == Errc::blob_unknown && !all_about(*of)) {
+    failed(digest, *trouble);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   of->trouble = trouble->message;
+}
+
+/// Whether each piece is here or at a peer that is connected.
+bool SwarmTransfers::all_about(const Going& of) const {
+  const auto pieces = of.transfer->arrival()->pieces();
+  const auto spread = parts_.session.spread(of.transfer->torrent().digest);
+  for (std::size_t piece = 0; piece < pieces.size(); ++piece) {
+    const bool there = piece < spread.availability.size() && spread.availability[piece] > 0;
+    if (!pieces[piece] && !there) return false;
+  }
+  return true;
 }
 
 /// The torrent and the holders contradict each other: who is wrong shows the next attempt.
@@ -445,13 +478,7 @@ void SwarmTransfers::refuse_claim(const GoingPtr& of, const std::set<std::string
                  digest.to_string(), suspect, why.message, config_.barred_in_company.count());
     barred_.bar(suspect, config_.barred_in_company);
   }
-  parts_.session.remove(digest);
-  const auto discarded = parts_.store.arrivals().discard(digest);
-  if (!discarded) {
-    end(of, tl::unexpected(discarded.error()));
-    return;
-  }
-  end(of, tl::unexpected(why));
+  end(of, tl::unexpected(why), true);
 }
 
 }  // namespace shoal

@@ -44,6 +44,7 @@ struct SwarmTransfersConfig {
 
 /// What the transfers work with; all of it must outlive them.
 struct SwarmTransfersParts {
+  std::string self;  // This node's id.
   Store& store;
   Directory& directory;
   PeerClients& clients;
@@ -58,7 +59,8 @@ struct SwarmGoing {
   std::shared_ptr<SwarmTransfer> transfer;
   std::atomic<std::uint64_t> https_bytes{0};             // That came over HTTPS.
   std::atomic<Steady::time_point> moved{Steady::now()};  // When the last byte came.
-  std::atomic<std::uint64_t> best_rate{0};               // bytes a second: of its fastest second.
+  std::atomic<std::uint64_t> rate{0};       // bytes a second, of the last second or so,
+  std::atomic<std::uint64_t> best_rate{0};  // and of its fastest.
 };
 
 /// A transfer that has ended.
@@ -122,13 +124,15 @@ class SwarmTransfers {
   [[nodiscard]] Begun begin_one(const Repository& repository, const Digest& digest,
                                 SwarmClass of_class, Directory::Found found);
   void started(const Digest& digest, Start& start, Begun begun);
-  void reader_waits(const Digest& digest);
+  void plan(Going& of);
   [[nodiscard]] std::vector<std::string> addresses(Going& going, const Directory::Found& found);
   void commit(const GoingPtr& of);
-  void end(const GoingPtr& of, Result<void> how);
+  /// `discard`: what came is not the content's.
+  void end(const GoingPtr& of, Result<void> how, bool discard = false);
   [[nodiscard]] SwarmEnded summary(const Going& of, const Result<void>& how) const;
   void look(const GoingPtr& of);
   void fill(const GoingPtr& of, const Directory::Found& found);
+  [[nodiscard]] bool all_about(const Going& of) const;
   void refuse_claim(const GoingPtr& of, const std::set<std::string>& others, const Error& why);
 
   // On the watching thread.

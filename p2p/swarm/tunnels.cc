@@ -266,6 +266,7 @@ asio::awaitable<Result<void>> SwarmTunnels::Impl::carry(TunnelLink& link, const 
     failures.erase(peer);
   }
   Duplex local(link.local());
+  local.acknowledge_at_once();  // libtorrent 2.0.8 leaves Nagle's algorithm on.
   Duplex remote(link.remote(), link.tls());
   const bool sent = co_await remote.write(*handshake);
   bool received = sent;
@@ -384,6 +385,7 @@ asio::awaitable<Result<void>> SwarmTunnels::Impl::let_in(TunnelLink& link, const
   if (!connected) co_return tl::unexpected(connected.error());
 
   Duplex local(link.local());
+  local.acknowledge_at_once();  // libtorrent 2.0.8 leaves Nagle's algorithm on.
   bool sent = true;
   if (!received.empty()) sent = co_await local.write(received);
   if (sent) co_await pump(local, connection, peer, digest, false);

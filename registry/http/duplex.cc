@@ -1,5 +1,10 @@
 #include "registry/http/duplex.h"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <tuple>
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -39,6 +44,12 @@ asio::awaitable<std::size_t> Duplex::read(std::span<char> buffer) {
   const std::size_t count =
       co_await socket_.async_read_some(target, asio::redirect_error(asio::use_awaitable, error));
   in_order_ = error == asio::error::eof;
+  if (acknowledges_ && count > 0) {
+    // The kernel forgets it whenever it sees fit.
+    constexpr int kOn = 1;
+    std::ignore =
+        ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn);
+  }
   if (counted_ != nullptr) counted_->count_received(count);
   co_return count;
 }

@@ -39,6 +39,11 @@ class Duplex {
   /// What is under way ends soon. May be called again.
   void close();
 
+  /// From now on what comes in is acknowledged with each read, on a plain connection: for a peer
+  /// that waits for that before it sends a little more (Nagle's algorithm, RFC 896; RFC
+  /// 1122 4.2.3.2 allows 500 ms until then, Linux takes 40).
+  void acknowledge_at_once() { acknowledges_ = true; }
+
   [[nodiscard]] asio::ip::tcp::socket::executor_type executor() const;
 
  private:
@@ -49,6 +54,7 @@ class Duplex {
   TlsStream* const tls_;
   Connection* const counted_ = nullptr;
   bool in_order_ = false;
+  bool acknowledges_ = false;
 };
 
 }  // namespace shoal

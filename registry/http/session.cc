@@ -240,7 +240,7 @@ asio::awaitable<bool> Session::send_stream(Response& response, ResponseBody& bod
     if (!sent) co_return false;
   }
   const auto fault = [&](std::string_view why) {
-    spdlog::error("response broken off method={} target={} remote={} error={}",
+    spdlog::error("response broken off method={} target={} remote={} error=\"{}\"",
                   parser_.method_text(), request_.target, request_.remote, why);
   };
   while (!measured || remaining > 0) {

@@ -8,6 +8,7 @@ import pytest
 from harness import images
 from harness.containerd import Containerd
 from harness.docker import Docker
+from harness.hosts import Network
 from harness.node import BINARY, Node
 from harness.podman import Buildah, Podman
 from harness.skopeo import Skopeo
@@ -19,7 +20,7 @@ LAYER_MIB = int(os.environ.get("SHOAL_E2E_LAYER_MIB") or 1024)
 def pytest_sessionstart():
     """A missing client is a failure, never a skip."""
     tools = ("docker", "dockerd", "containerd", "ctr", "podman", "buildah", "skopeo", "mkfs.ext4",
-             "ip", "nsenter", "curl", "openssl", "etcd")
+             "ip", "tc", "ss", "nsenter", "curl", "openssl", "etcd", "cc")
     missing = [tool for tool in tools if not shutil.which(tool)]
     if not BINARY.exists():
         missing.append(str(BINARY))
@@ -64,6 +65,15 @@ def node(folder):
         yield started.start()
     finally:
         started.kill()
+
+
+@pytest.fixture
+def network(folder):
+    made = Network(folder)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,54 +11,19 @@ import time
 
 import pytest
 
-from harness.hosts import Host, Network, live_members
-from harness.http import ACCEPT, digest_of, image_manifest
+from harness.hosts import Host, live_members
+from harness.http import ACCEPT, digest_of
 from harness.process import Process, run, until
+from harness.pulls import PULL_SECONDS, pull_small, push_small
 
 LIVENESS_S = 5
 FLAGS = ("--cluster-liveness", f"{LIVENESS_S}s", "--cluster-repair-delay", "1s",
          "--http-progress-timeout", "5s")
-PULL_SECONDS = 60  # At most, whoever is dead: the progress timeouts of a few tries.
-
-
-@pytest.fixture
-def network(folder):
-    made = Network(folder)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture
 def three(network):
     return network.cluster(3, FLAGS)
-
-
-def push_small(host, name, content, tag="1"):
-    """An image of one small layer, by hand: the answer to its manifest, and its digest."""
-    with host.api() as api:
-        config, pushed = api.push_blob(name, b"{}")
-        assert pushed.status == 201, pushed.body
-        layer, pushed = api.push_blob(name, content)
-        assert pushed.status == 201, pushed.body
-        manifest = image_manifest((config, 2), [(layer, len(content))])
-        digest, answer = api.push_manifest(name, tag, manifest)
-        return answer, digest
-
-
-def pull_small(host, name, tag="1"):
-    """The layer of such an image, as the host gets it; or the answer that is not 200."""
-    with host.api(PULL_SECONDS) as api:
-        manifest = api.send("GET", f"/v2/{name}/manifests/{tag}", headers=ACCEPT)
-        if manifest.status != 200:
-            return manifest
-        layer = manifest.json()["layers"][0]["digest"]
-        blob = api.send("GET", f"/v2/{name}/blobs/{layer}")
-        if blob.status != 200:
-            return blob
-        assert digest_of(blob.body) == layer
-        return blob.body
 
 
 def pulled_by_engine(host, image, name):

@@ -1,13 +1,12 @@
 """A store on a small file system of its own that runs full, and recovers."""
 
-import os
 import random
 
 import pytest
 
+from harness.disks import fill_disk, small_disk
 from harness.http import digest_of, image_manifest, with_query
 from harness.node import Node
-from harness.process import run
 
 DISK_MIB = 256
 BLOB_BYTES = 8 << 20
@@ -15,17 +14,8 @@ BLOB_BYTES = 8 << 20
 
 @pytest.fixture
 def disk(folder):
-    """A mounted ext4 of DISK_MIB."""
-    image, mount = folder / "disk.img", folder / "disk"
-    with open(image, "wb") as file:
-        file.truncate(DISK_MIB << 20)
-    run(["mkfs.ext4", "-q", "-m", "0", image])
-    mount.mkdir()
-    run(["mount", "-o", "loop", image, mount])
-    try:
+    with small_disk(folder, DISK_MIB) as mount:
         yield mount
-    finally:
-        run(["umount", "--lazy", mount])
 
 
 @pytest.fixture
@@ -106,11 +96,7 @@ def test_a_disk_that_others_fill_to_the_last_byte_costs_nothing_acknowledged(nod
         start = api.send("POST", "/v2/early/blobs/uploads/", b"")
         session = api.send("PATCH", start.headers["Location"], content[:1 << 20])
         assert session.status == 202
-        with open(disk / "ballast", "wb", buffering=0) as ballast:
-            with pytest.raises(OSError, match="No space left"):
-                while True:
-                    ballast.write(bytes(1 << 16))
-            os.fsync(ballast.fileno())
+        ballast = fill_disk(disk)
 
         for size in (BLOB_BYTES, 100):
             _, answer = api.push_blob("early", chance.randbytes(size))
@@ -121,7 +107,7 @@ def test_a_disk_that_others_fill_to_the_last_byte_costs_nothing_acknowledged(nod
         assert digest_of(api.send("GET", "/v2/early/manifests/latest").body) == digest
         assert api.send("GET", f"/v2/early/blobs/{blob}").body == content
 
-        (disk / "ballast").unlink()
+        ballast.unlink()
         other = chance.randbytes(BLOB_BYTES)
         assert api.push_blob("early", other)[1].status == 201
         assert api.push_manifest("early", "latest", manifest)[1].status == 201

@@ -3,6 +3,7 @@
 
 import contextlib
 import ctypes
+import datetime
 import http.client
 import itertools
 import json
@@ -16,6 +17,9 @@ from .http import Api
 from .node import BINARY, Node
 from .process import run, until
 
+# What a host has that it was not pushed to, it has pulled.
+ONE_COPY = ("--cluster-liveness", "5s", "--cluster-repair-delay", "1s", "--cluster-replicas", "1",
+            "--cluster-durability", "local")
 _NET = "10.77.0"
 _CLONE_NEWNET = 0x40000000
 _numbers = itertools.count(1)
@@ -30,7 +34,7 @@ def _set_network(path):
 
 
 @contextlib.contextmanager
-def _inside(path):
+def inside(path):
     own = f"/proc/self/task/{threading.get_native_id()}/ns/net"
     with open(own, "rb") as home:
         _set_network(path)
@@ -49,7 +53,7 @@ class _Connection(http.client.HTTPConnection):
         self._network = network
 
     def connect(self):
-        with _inside(self._network):
+        with inside(self._network):
             super().connect()
 
 
@@ -110,10 +114,13 @@ class Host(Node):
     def token(self, *arguments):
         return self.shoal("token", "create", *arguments).stdout.split()[-1]
 
-    def join(self, other, token=None):
-        """Starts the node as a member of the other's cluster."""
+    def begin_to_join(self, other, token=None):
+        """Starts the node as a member of the other's cluster, and does not wait."""
         self.flags += ["--join", other.cluster_address, "--token", token or other.token()]
-        return self.start()
+        return self.begin()
+
+    def join(self, other, token=None):
+        return self.begin_to_join(other, token).until_ready()
 
     def leave_network(self):
         """Nothing comes in or goes out any more, and nobody is told."""
@@ -121,6 +128,62 @@ class Host(Node):
 
     def return_to_network(self):
         run(["ip", "-n", self._network.name, "link", "set", self._link, "up"])
+
+    def shape(self, down=None, up=None):
+        """Limits what comes to the host or leaves it, in Mbit/s; None: as fast as it goes."""
+        for namespace, device, rate in ((self._network.name, self._link, down),
+                                        (self.name, "eth0", up)):
+            if rate is None:
+                subprocess.run(["tc", "-n", namespace, "qdisc", "del", "dev", device, "root"],
+                               capture_output=True, check=False)
+            else:
+                run(["tc", "-n", namespace, "qdisc", "replace", "dev", device, "root", "tbf",
+                     "rate", f"{rate}mbit", "burst", "128kb", "latency", "200ms"])
+
+    def received_bytes(self):
+        """All that came to the host so far, whatever became of its node."""
+        links = json.loads(run(["ip", "-n", self.name, "-s", "-j", "link", "show", "eth0"]))
+        return links[0]["stats64"]["rx"]["bytes"]
+
+    def until_received(self, size, since, seconds=120):
+        """Until so many bytes came after `since`."""
+        until(lambda: self.received_bytes() - since >= size,
+              f"{self.name} receives {size} bytes", seconds)
+
+    def id(self):
+        return self.status()["node"]
+
+    def holds(self, digest):
+        """Whether the node says to other nodes that it has the content."""
+        member = self.data / "cluster/node.pem"
+        code = run(self.enter(
+            ["curl", "--silent", "--insecure", "--head", "--max-time", "20", "--output",
+             "/dev/null", "--write-out", "%{http_code}", "--cert", member, "--key", member,
+             f"https://{self.cluster_address}/cluster/v1/blobs/{digest}"]))
+        assert code in ("200", "404"), code
+        return code == "200"
+
+    def logged(self, message, digest=None):
+        """The lines of the log with this message: the last one may be half there."""
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines(keepends=True):
+            if f'"{message}"' in line and line.endswith("}\n"):
+                found.append(json.loads(line))
+        return [line for line in found if line["message"] == message and
+                digest in (None, line["digest"])]
+
+    def log_time(self):
+        """When the last line was logged, by the node's clock: seconds since 1970."""
+        lines = [line for line in self.log.read_text(errors="replace").splitlines(keepends=True)
+                 if line.endswith("}\n")]
+        return datetime.datetime.fromisoformat(json.loads(lines[-1])["time"][:-1]).timestamp()
+
+    def sources(self, digest):
+        """Whom the content came from when it was fetched last: bytes by node id, or "https"."""
+        lines = until(lambda: self.logged("blob fetched", digest),
+                      f"{self.name} has logged the transfer")
+        pairs = (one.rsplit(":", 1) for one in lines[-1]["from"].split(",") if ":" in one)
+        return {node: int(size) for node, size in pairs}
 
     @property
     def engine(self):

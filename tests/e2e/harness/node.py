@@ -25,10 +25,17 @@ class Node:
     def command(self):
         return [BINARY, "node", "--data", self.data, "--listen", self.address, *self.flags]
 
-    def start(self):
+    def begin(self):
+        """Starts it and does not wait. Not in a thread that ends: the node would end with it."""
         self.process = Process(self.command(), self.log, self.env)
+        return self
+
+    def until_ready(self):
         until(self._ready, f"the node serves on {self.address}")
         return self
+
+    def start(self):
+        return self.begin().until_ready()
 
     def _ready(self):
         assert self.process.alive(), f"the node ended at its start:\n{self.process.tail()}"

@@ -1,6 +1,7 @@
 """Child processes that end with the test run, whichever way it ends."""
 
 import atexit
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -38,6 +39,19 @@ class Process:
 
     def alive(self):
         return self._child.poll() is None
+
+    def descriptors(self):
+        """How many are open that are no files: sockets, and what waits for them."""
+        count = 0
+        for one in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                count += not os.readlink(f"/proc/{self.pid}/fd/{one}").startswith("/")
+        return count
+
+    def memory(self):
+        """Bytes that are resident and its own."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("RssAnon:")[1].split()[0]) << 10
 
     def send(self, number):
         self._child.send_signal(number)
