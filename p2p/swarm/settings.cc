@@ -31,7 +31,8 @@ lt::settings_pack swarm_settings(const std::string& listen) {
   pack.set_int(P::choking_algorithm, P::fixed_slots_choker);
   pack.set_int(P::unchoke_slots_limit, -1);
   pack.set_int(P::allowed_fast_set_size, 0);
-  pack.set_bool(P::close_redundant_connections, false);
+  // Two that have it all: their connection is memory for nothing.
+  pack.set_bool(P::close_redundant_connections, true);
   pack.set_int(P::connections_limit, 20'000);
   for (const auto off :
        {P::active_downloads, P::active_seeds, P::active_limit, P::active_checking}) {
