@@ -375,6 +375,13 @@ std::vector<Option> make_options() {
              "A node that is silent for so long is taken for dead; large clusters take longer."),
       option("cluster.certificate-lifetime", duration(IN(cluster.certificate_lifetime), seconds(3)),
              "Of the certificates that this node signs; they are renewed in time."),
+      option("swarm.send-rate", size(IN(cluster.swarm_rates.send), 0),
+             "Bytes a second that layers leave this node with; 0 is no limit."),
+      option("swarm.receive-rate", size(IN(cluster.swarm_rates.receive), 0),
+             "Bytes a second that layers come to this node with; 0 is no limit."),
+      option(
+          "swarm.copies-rate", size(IN(cluster.swarm_rates.receive_copies), 0),
+          "The same for copies that `cluster.replicas` calls for, until a client waits for one."),
       option(
           "cluster.state", text(IN(cluster.state.url)),
           "Where the first node keeps the cluster's state: `embedded` or `etcd://HOST:PORT,...`."),

@@ -31,7 +31,7 @@ namespace shoal {
 namespace {
 
 constexpr unsigned kBlockingThreads = 32;  // For requests of other nodes that wait for something.
-constexpr unsigned kRemoteThreads = 64;    // For this node's clients that wait for other nodes.
+constexpr unsigned kRemoteThreads = 256;   // For this node's clients that wait for other nodes.
 constexpr std::chrono::seconds kPeerProgressTimeout{10};
 constexpr std::chrono::seconds kLeaderTtl{10};
 constexpr std::chrono::seconds kFirstLook{5};  // How long a start waits to hear of the others.
@@ -201,8 +201,10 @@ Result<void> Cluster::Impl::assemble(Member self) {
 
   names = std::make_unique<ClusterNames>(*state, id);
   manifests = std::make_unique<ManifestFetch>(parts.store, *directory, *clients);
+  SwarmConfig swarm_config;
+  swarm_config.session.rates = config.swarm_rates;
   auto started = Swarm::start(
-      SwarmConfig{}, {parts.store, *membership, *directory, *clients, client_tls, blocking});
+      swarm_config, {parts.store, *membership, *directory, *clients, client_tls, blocking});
   if (!started) return tl::unexpected(started.error());
   swarm = *std::move(started);
   blobs = std::make_unique<BlobFetch>(BlobFetchConfig{}, parts.store, *directory, *clients,
@@ -337,7 +339,10 @@ void Cluster::leave() {
   impl_->election.reset();
 }
 
-void Cluster::interrupt() { impl_->clients->interrupt(); }
+void Cluster::interrupt() {
+  impl_->clients->interrupt();
+  impl_->swarm->interrupt();
+}
 
 void Cluster::stop(std::chrono::seconds grace) {
   if (!impl_ || std::exchange(impl_->stopped, true)) return;

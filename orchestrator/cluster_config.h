@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "orchestrator/images/replica_policy.h"
+#include "p2p/swarm/session.h"
 
 namespace shoal {
 
@@ -33,6 +34,7 @@ struct ClusterConfig {
   std::chrono::seconds repair_delay{30};  // From a change of members to the copies it calls for.
   std::chrono::seconds liveness{15};      // At least so long is a silent node taken for alive.
   std::chrono::seconds certificate_lifetime = std::chrono::hours(24 * 30);
+  SwarmRates swarm_rates;
 };
 
 }  // namespace shoal

@@ -191,7 +191,7 @@ class BlobFetch::SwarmReader final : public BlobReader {
   const BlobInfo& info() const override { return info_; }
 
   Result<BlobBytes> read(std::uint64_t offset, std::size_t max, Wait wait) override {
-    if (holder_) return holder_->read(offset, max, wait);
+    if (holder_) return read_holder(offset, max, wait);
     const bool in_order = offset == at_;
     const auto& torrent = transfer_->torrent();
     const bool last_piece = offset / torrent.piece_bytes + 1 == torrent.pieces.size();
@@ -212,16 +212,31 @@ class BlobFetch::SwarmReader final : public BlobReader {
   }
 
  private:
-  /// At a holder, unless what was given already may be wrong.
+  /// At a holder. What was given in order is hashed again, and goes into the check of the whole.
   Result<BlobBytes> go_on(std::uint64_t offset, std::size_t max, const Error& error) {
     if (error.code == Errc::digest_invalid && at_ > 0) return tl::unexpected(error);
+    for (std::uint64_t at = 0; at < at_;) {
+      const auto given = transfer_->arrival()->read(at, at_ - at, Wait::yes);
+      if (!given) return tl::unexpected(error);
+      hasher_.update(given->view());
+      at += given->view().size();
+    }
     auto holder = fetch_.open_holder(info_.digest);
     const bool fits = holder && (*holder)->info().size == info_.size;
     if (!fits) return tl::unexpected(error);
     spdlog::warn("a client reads on at a holder digest={} offset={} reason=\"{}\"",
                  info_.digest.to_string(), offset, error.message);
     holder_ = *std::move(holder);
-    return holder_->read(offset, max, Wait::yes);
+    return read_holder(offset, max, Wait::yes);
+  }
+
+  Result<BlobBytes> read_holder(std::uint64_t offset, std::size_t max, Wait wait) {
+    auto bytes = holder_->read(offset, max, wait);
+    if (!bytes || offset != at_) return bytes;
+    hasher_.update(bytes->view());
+    at_ += bytes->view().size();
+    if (at_ < info_.size || hasher_.digest() == info_.digest) return bytes;
+    return fail(Errc::digest_invalid, "what other nodes gave is not " + info_.digest.to_string());
   }
 
   BlobFetch& fetch_;
@@ -231,6 +246,7 @@ class BlobFetch::SwarmReader final : public BlobReader {
   std::uint64_t at_ = 0;  // So far it has read from the start on.
   bool verified_ = false;
   std::unique_ptr<HolderReader> holder_;
+  Hasher hasher_{info_.digest.algorithm()};  // Of [0, at_), once there is a holder.
 };
 
 BlobFetch::BlobFetch(BlobFetchConfig config, Store& store, Directory& directory,
@@ -432,6 +448,9 @@ Result<std::shared_ptr<BlobReader>> BlobFetch::open(const Repository& repository
     if (transfer && *transfer) {
       return std::make_shared<SwarmReader>(*this, repository, *std::move(transfer));
     }
+    const auto come = link_stored(repository, digest);  // Meanwhile.
+    if (!come) return tl::unexpected(come.error());
+    if (*come) return store_.blobs().open(repository, digest, Wait::yes);
   }
   auto holder = open_holder(digest);
   if (!holder) return tl::unexpected(holder.error());

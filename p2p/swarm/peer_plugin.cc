@@ -24,7 +24,8 @@ constexpr char kExtended = 20;  // BEP 10's message,
 constexpr char kHandshake = 0;  // and its own kind.
 constexpr const char* kRequests = "reqq";
 constexpr const char* kRoundTrip = "rtt";
-constexpr std::size_t kTimedMax = 512;                 // Requests whose answers are timed.
+constexpr std::size_t kTimedMax = 512;  // Requests whose answers are timed.
+constexpr std::chrono::microseconds kRoundTripMax{60'000'000};
 constexpr std::chrono::milliseconds kRoundTripMin{1};  // Below, it is not worth a message.
 
 class PeerPlugin final : public lt::peer_plugin {
@@ -57,7 +58,9 @@ class PeerPlugin final : public lt::peer_plugin {
 
   bool on_extension_handshake(const lt::bdecode_node& handshake) override {
     const auto time = handshake.dict_find_int_value(kRoundTrip, 0);
-    if (time > 0) queue_.set_round_trip(std::chrono::microseconds(time));
+    if (time > 0 && time <= kRoundTripMax.count()) {
+      queue_.set_round_trip(std::chrono::microseconds(time));
+    }
     return true;
   }
 

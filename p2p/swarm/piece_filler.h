@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "p2p/holder_reader.h"
 #include "p2p/swarm/transfer.h"
@@ -25,11 +28,12 @@ class PieceFiller {
     std::uint32_t index = 0;
     std::vector<char> bytes{};
   };
-  /// The next piece that is not here: the one that a reader waits for, or the first. Calls `came`
-  /// with the count of bytes whenever some came. Fails as HolderReader::read() does, with
-  /// digest_invalid for bytes that are not what the torrent says, and with conflict when no piece
-  /// is missing.
-  [[nodiscard]] Result<Piece> next(const std::function<void(std::uint64_t bytes)>& came);
+  /// The next piece that is not here: the one that a reader waits for, or the first; nothing when
+  /// none is missing. Calls `came` with the count of bytes whenever some came. Fails as
+  /// HolderReader::read() does, with timed_out when bytes come too slowly, with digest_invalid when
+  /// they are not what the torrent says, and with unavailable when the transfer ends meanwhile.
+  [[nodiscard]] Result<std::optional<Piece>> next(
+      const std::function<void(std::uint64_t bytes)>& came);
 
   /// Everybody from whom bytes came.
   [[nodiscard]] const std::set<std::string>& sources() const { return reader_->sources(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -11,6 +12,7 @@
 #include <spdlog/spdlog.h>
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/alert_types.hpp>
+#include <libtorrent/ip_filter.hpp>
 #include <libtorrent/peer_info.hpp>
 #include <libtorrent/session.hpp>
 #include <libtorrent/session_params.hpp>
@@ -31,6 +33,10 @@ constexpr std::chrono::seconds kTick{1};
 lt::sha1_hash short_hash(const Torrent& torrent) {
   const auto hash = torrent.info_hash();
   return lt::sha1_hash(reinterpret_cast<const char*>(hash.data()));
+}
+
+int limit_of(std::uint64_t rate) {
+  return static_cast<int>(std::min<std::uint64_t>(rate, std::numeric_limits<int>::max()));
 }
 
 lt::piece_index_t piece_index(std::uint32_t piece) {
@@ -89,14 +95,21 @@ struct SwarmSession::Impl {
   }
 
   Result<void> start() {
-    lt::session_params params(swarm_settings(config.address + ':' + std::to_string(config.port)),
-                              {});
+    auto settings = swarm_settings(config.address + ':' + std::to_string(config.port));
+    settings.set_int(lt::settings_pack::upload_rate_limit, limit_of(config.rates.send));
+    settings.set_int(lt::settings_pack::download_rate_limit, limit_of(config.rates.receive));
+    lt::session_params params(std::move(settings), {});
     params.disk_io_constructor = [this](lt::io_context& context, const lt::settings_interface&,
                                         lt::counters&) {
       return make_blob_disk(context, store,
                             [this](const lt::sha1_hash& hash) { return find(hash); });
     };
     session = std::make_unique<lt::session>(std::move(params));
+    // All peers have addresses of the loopback, which libtorrent would not limit.
+    lt::ip_filter everybody;
+    everybody.add_rule(lt::make_address("0.0.0.0"), lt::make_address("255.255.255.255"),
+                       1u << static_cast<std::uint32_t>(lt::session::global_peer_class_id));
+    session->set_peer_class_filter(everybody);
     if (session->listen_port() == 0) {
       return fail(Errc::unavailable, "no port of " + config.address + " can be listened on");
     }
@@ -338,6 +351,11 @@ void SwarmSession::rank(const Digest& digest,
     ranked.emplace_back(piece_index(piece), lt::download_priority_t(priority));
   }
   use(handle, [&] { handle.prioritize_pieces(ranked); });
+}
+
+bool SwarmSession::limit(const Digest& digest, std::uint64_t receive_rate) {
+  const auto handle = impl_->handle(digest);
+  return use(handle, [&] { handle.set_download_limit(limit_of(receive_rate)); });
 }
 
 void SwarmSession::connect(const Digest& digest, const std::string& address) {

@@ -15,6 +15,13 @@
 
 namespace shoal {
 
+/// Bytes a second; 0: no limit.
+struct SwarmRates {
+  std::uint64_t send = 0;
+  std::uint64_t receive = 0;
+  std::uint64_t receive_copies = 0;  // Of the class replication alone, all transfers together.
+};
+
 struct SwarmSessionConfig {
   /// Where BitTorrent is spoken, an address of the loopback; port 0: any.
   std::string address = "127.0.0.1";
@@ -22,6 +29,7 @@ struct SwarmSessionConfig {
   /// Whether a connection that comes from this address and port may stay; empty: all may. Called on
   /// libtorrent's thread: must not block.
   std::function<bool(const std::string& address, std::uint16_t port)> admits{};
+  SwarmRates rates{};  // Of content and all else that BitTorrent sends, without the tunnels' TLS.
   SwarmStoreConfig store{};
 };
 
@@ -80,6 +88,10 @@ class SwarmSession {
   /// that many peers have.
   void rank(const Digest& digest,
             const std::vector<std::pair<std::uint32_t, std::uint8_t>>& priorities);
+
+  /// Bytes a second that the content may come with; 0: as fast as the session allows. False: there
+  /// is no such torrent.
+  bool limit(const Digest& digest, std::uint64_t receive_rate);
 
   /// Of an address, connected or not.
   struct PeerCounts {

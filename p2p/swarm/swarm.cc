@@ -27,7 +27,10 @@ milliseconds since(std::chrono::steady_clock::time_point time) {
 struct Swarm::Impl {
   Impl(SwarmConfig swarm_config, SwarmParts swarm_parts)
       : config(std::move(swarm_config)), parts(std::move(swarm_parts)) {}
-  ~Impl() { stop(); }
+  ~Impl() {
+    stop();
+    session.reset();  // Its threads call the others until then.
+  }
 
   [[nodiscard]] Result<void> open();
   [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
@@ -70,8 +73,10 @@ Result<void> Swarm::Impl::open() {
   calls.prepare = [this](const Digest& digest) { return seeds->prepare(digest); };
   tunnels = std::make_unique<SwarmTunnels>(tunnels_config, parts.peers, parts.tls, parts.pool,
                                            std::move(calls));
+  auto transfers_config = config.transfers;
+  transfers_config.copies_rate = config.session.rates.receive_copies;
   transfers = std::make_unique<SwarmTransfers>(
-      config.transfers, SwarmTransfersParts{parts.peers.now()->self, parts.store, parts.directory,
+      transfers_config, SwarmTransfersParts{parts.peers.now()->self, parts.store, parts.directory,
                                             parts.clients, *session, *tunnels});
   seeds = std::make_unique<SwarmSeeds>(
       parts.store, *session, config.idle,
@@ -111,6 +116,7 @@ void Swarm::Impl::stop() {
 Swarm::Swarm(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Swarm::~Swarm() { stop(); }
 void Swarm::stop() { impl_->stop(); }
+void Swarm::interrupt() { impl_->transfers->interrupt(); }
 
 Result<std::unique_ptr<Swarm>> Swarm::start(SwarmConfig config, SwarmParts parts) {
   auto impl = std::make_unique<Impl>(std::move(config), std::move(parts));

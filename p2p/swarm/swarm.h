@@ -119,6 +119,8 @@ class Swarm {
   /// Grows as long as a byte comes for any transfer.
   [[nodiscard]] std::uint64_t moved() const;
 
+  /// Transfers fail with unavailable, soon; does not block.
+  void interrupt();
   /// Transfers fail with unavailable; what has come of them is kept for the next start. Calls of
   /// `clients` that are under way must be interrupted first. Blocks; idempotent.
   void stop();

@@ -92,7 +92,7 @@ class SwarmBlob {
   std::map<std::uint32_t, std::shared_ptr<PieceBuffer>> coming_;
   std::set<std::uint32_t> sealed_;  // Being checked: what still comes of them is left.
   // Stored values that peers are reading, block by block: each until its end was read.
-  std::array<Recent, 32> recent_;
+  std::array<Recent, 8> recent_;
   std::size_t oldest_ = 0;
 };
 

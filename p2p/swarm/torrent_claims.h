@@ -20,6 +20,7 @@ inline constexpr std::string_view kTorrentsPath = "/cluster/v1/torrents/";
 struct TorrentClaim {
   Torrent torrent;
   std::string from;  // A node's id; "": it was kept here, with what has come of the content.
+  bool held = true;  // By that node; else it only fetches it, too, and passes on what it was told.
 };
 
 /// Gets torrents from other nodes. Thread-safe; calls block on the net.
@@ -37,6 +38,7 @@ class TorrentClaims {
                                                        const Directory::Found& found);
 
  private:
+  [[nodiscard]] static Result<std::string> read(PeerStream& stream, const std::string& peer);
   [[nodiscard]] Result<std::optional<Torrent>> ask(const std::string& peer, const Digest& digest);
 
   Store& store_;

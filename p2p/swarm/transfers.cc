@@ -17,12 +17,15 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+constexpr unsigned kEnders = 4;
+constexpr unsigned kFillsMax = 12;  // Of the workers: some are left to look.
 constexpr unsigned kWorkers = 16;   // They wait for most of their time.
 constexpr milliseconds kBeat{100};  // Of the watch; longer when there is much to watch.
 constexpr milliseconds kBeatOfEach{3};
 constexpr milliseconds kLookFirst{5000};  // For further peers of what moves; doubles.
 constexpr milliseconds kLookMax{30'000};  // The directory forgets who fetches after a minute.
 constexpr milliseconds kRateOver{1000};
+constexpr std::uint64_t kRateMinPerMs = 64;     // Bytes: what a link must do at least.
 constexpr milliseconds kPiecePatience{10'000};  // For the check of a piece that came over HTTPS.
 
 constexpr std::size_t kEndedKept = 50;
@@ -59,7 +62,12 @@ tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is sto
 struct SwarmTransfers::Going : SwarmGoing {
   explicit Going(PiecePlan its_plan) : plan(std::move(its_plan)) {}
 
+  std::atomic<bool> doubtful{false};  // Bytes come, and no piece of them is right.
+  bool claim_held = true;             // By the node that gave the torrent.
   // The watching thread's.
+  std::uint64_t checked_bytes = 0;  // Of pieces that were found right; when the last one was:
+  Steady::time_point checked = Steady::now();
+  std::atomic<std::uint64_t> limit{0};
   std::uint64_t seen_bytes = 0;
   std::uint64_t rate_bytes = 0;  // As of then:
   Steady::time_point rate_since = Steady::now();
@@ -68,8 +76,7 @@ struct SwarmTransfers::Going : SwarmGoing {
   // Guarded by the mutex.
   bool looking = false;
   bool ending = false;
-  std::set<std::string> connected;  // Peers that the session was told to connect to.
-  std::string trouble;              // The last failure of a way to get bytes.
+  std::string trouble;  // The last failure of a way to get bytes.
 
   std::mutex plan_mutex;
   PiecePlan plan;  // Guarded by its mutex.
@@ -80,26 +87,27 @@ SwarmTransfers::SwarmTransfers(SwarmTransfersConfig config, SwarmTransfersParts 
       parts_(parts),
       claims_(parts_.store, parts_.clients, barred_, config_.barred),
       workers_(kWorkers),
+      enders_(kEnders),
       watcher_([this] { watch(); }) {}
 
 SwarmTransfers::~SwarmTransfers() { stop(); }
 
-void SwarmTransfers::stop() {
+void SwarmTransfers::interrupt() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
   }
-  if (watcher_.joinable()) watcher_.join();
   for (const auto& of : all_going()) {
     failed(of->transfer->torrent().digest, {Errc::unavailable, "the node is stopping"});
   }
-  workers_.join();
 }
 
-bool SwarmTransfers::stopping() const {
-  const std::lock_guard lock(mutex_);
-  return stopping_;
+void SwarmTransfers::stop() {
+  interrupt();
+  if (watcher_.joinable()) watcher_.join();
+  workers_.join();
+  enders_.join();
 }
 
 SwarmTransfers::GoingPtr SwarmTransfers::going(const Digest& digest) const {
@@ -119,9 +127,15 @@ std::vector<SwarmTransfers::GoingPtr> SwarmTransfers::all_going() const {
   return all;
 }
 
-bool SwarmTransfers::take_end(Going& of) {
+void SwarmTransfers::end_with(const GoingPtr& of, std::function<void()> work) {
+  // Posted under the lock: stop() waits for what was posted before it had it.
   const std::lock_guard lock(mutex_);
-  return !std::exchange(of.ending, true);
+  if (!std::exchange(of->ending, true)) asio::post(enders_, std::move(work));
+}
+
+bool SwarmTransfers::is_ending(const Going& of) const {
+  const std::lock_guard lock(mutex_);
+  return of.ending || stopping_;
 }
 
 SwarmTransfers::Counts SwarmTransfers::counts() const {
@@ -176,16 +190,22 @@ void SwarmTransfers::begin(const Repository& repository, const std::vector<Diges
       starts.push_back(std::make_shared<Start>());
       starts_.emplace(digest, starts.back()->get_future().share());
     }
+    if (wanted.empty()) return;
+    asio::post(workers_, [=, this] { begin_all(repository, wanted, starts, of_class); });
   }
-  if (wanted.empty()) return;
-  asio::post(workers_, [=, this] {
+}
+
+void SwarmTransfers::begin_all(const Repository& repository, const std::vector<Digest>& wanted,
+                               const std::vector<std::shared_ptr<Start>>& starts,
+                               SwarmClass of_class) {
+  {
     const auto found = parts_.directory.join(wanted);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       asio::post(workers_, [=, this, digest = wanted[i], start = starts[i], where = found[i]] {
         started(digest, *start, begin_one(repository, digest, of_class, where));
       });
     }
-  });
+  }
 }
 
 /// Tells those that wait in join().
@@ -202,6 +222,8 @@ void SwarmTransfers::started(const Digest& digest, Start& start, Begun begun) {
 
 SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, const Digest& digest,
                                                 SwarmClass of_class, Directory::Found found) {
+  // It may have come since the caller looked.
+  if (parts_.store.blobs().stat_any(digest, Wait::yes)) return nullptr;
   auto claim = claims_.of(digest, found);
   if (!claim) return tl::unexpected(claim.error());
   if (!*claim) return nullptr;
@@ -214,6 +236,7 @@ SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, co
     if (const auto of = going(digest)) plan(*of);
   };
   const auto of = std::make_shared<Going>(PiecePlan(parts_.self, rendezvous_word(digest)));
+  of->claim_held = (*claim)->held;
   of->transfer = std::make_shared<SwarmTransfer>(repository, torrent, (*claim)->from, of_class,
                                                  *arrival, waiting);
   {
@@ -242,19 +265,22 @@ void SwarmTransfers::plan(Going& of) {
   if (!ranks.empty()) parts_.session.rank(digest, ranks);
 }
 
-/// Of the peers to connect to.
-std::vector<std::string> SwarmTransfers::addresses(Going& going, const Directory::Found& found) {
+/// Of the peers to connect to, as far as there is room for more.
+std::vector<std::string> SwarmTransfers::addresses(const Going& going,
+                                                   const Directory::Found& found) {
   auto peers = found.holders;
   peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
+  std::size_t room = config_.peers_max;
+  if (const auto counts = parts_.session.counts(going.transfer->torrent().digest)) {
+    const auto connected =
+        static_cast<std::size_t>(std::count_if(counts->peers.begin(), counts->peers.end(),
+                                               [](const auto& peer) { return peer.connected; }));
+    room -= std::min(room, connected);
+  }
   std::vector<std::string> addresses;
   for (const auto& peer : peers) {
+    if (addresses.size() == room) break;
     if (barred_.contains(peer)) continue;
-    {
-      const std::lock_guard lock(mutex_);
-      const bool more = going.connected.size() < config_.peers_max;
-      if (!more && !going.connected.contains(peer)) continue;
-      going.connected.insert(peer);
-    }
     const auto address = parts_.tunnels.address_of(peer);
     if (address) addresses.push_back(*address);
   }
@@ -269,13 +295,12 @@ void SwarmTransfers::piece_arrived(const Digest& digest) {
 
 void SwarmTransfers::finished(const Digest& digest) {
   const auto of = going(digest);
-  if (of && take_end(*of)) asio::post(workers_, [this, of] { commit(of); });
+  if (of) end_with(of, [this, of] { commit(of); });
 }
 
 void SwarmTransfers::failed(const Digest& digest, const Error& error) {
   const auto of = going(digest);
-  if (!of || !take_end(*of)) return;
-  asio::post(workers_, [this, of, error] { end(of, tl::unexpected(error)); });
+  if (of) end_with(of, [this, of, error] { end(of, tl::unexpected(error)); });
 }
 
 /// The torrent stays in the session, and gives others what they ask for.
@@ -290,9 +315,11 @@ void SwarmTransfers::commit(const GoingPtr& of) {
   const auto& error = committed.error();
   if (error.code == Errc::digest_invalid) {
     const auto& source = transfer.claimed_by();
+    // One that only passed it on may have been told it.
+    const auto duration = of->claim_held ? config_.barred : config_.barred_in_company;
     spdlog::warn("content does not match its digest digest={} torrent_from={} barred_ms={}",
-                 digest.to_string(), source.empty() ? "here" : source, config_.barred.count());
-    if (!source.empty()) barred_.bar(source, config_.barred);
+                 digest.to_string(), source.empty() ? "here" : source, duration.count());
+    if (!source.empty()) barred_.bar(source, duration);
   }
   end(of, tl::unexpected(error));
 }
@@ -355,8 +382,23 @@ void SwarmTransfers::watch() {
     wake_.wait_for(lock, beat, [this] { return stopping_; });
     if (stopping_) return;
     lock.unlock();
-    for (const auto& of : all_going()) look_at(of);
+    const auto all = all_going();
+    if (config_.copies_rate > 0) share_copies_rate(all);
+    for (const auto& of : all) look_at(of);
     lock.lock();
+  }
+}
+
+/// What somebody waits for by now is not held back any more.
+void SwarmTransfers::share_copies_rate(const std::vector<GoingPtr>& all) {
+  const auto is_copy = [](const GoingPtr& of) {
+    return of->transfer->of_class() == SwarmClass::replication;
+  };
+  const auto copies = static_cast<std::uint64_t>(std::count_if(all.begin(), all.end(), is_copy));
+  for (const auto& of : all) {
+    const auto limit = is_copy(of) ? std::max<std::uint64_t>(config_.copies_rate / copies, 1) : 0;
+    if (of->limit == limit) continue;
+    if (parts_.session.limit(of->transfer->torrent().digest, limit)) of->limit = limit;
   }
 }
 
@@ -368,23 +410,32 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
   const auto now = Steady::now();
   if (now - of->rate_since >= kRateOver) {
     const auto elapsed = std::chrono::duration<double>(now - of->rate_since).count();
-    of->rate = static_cast<std::uint64_t>(static_cast<double>(bytes - of->rate_bytes) / elapsed);
+    of->rate = static_cast<std::uint64_t>(
+        static_cast<double>(bytes - std::min(bytes, of->rate_bytes)) / elapsed);
     of->best_rate = std::max(of->best_rate.load(), of->rate.load());
     of->rate_since = now;
     of->rate_bytes = bytes;
   }
+  const auto checked = of->transfer->arrival()->arrived_bytes();
+  if (checked != std::exchange(of->checked_bytes, checked)) of->checked = now;
   const auto still = since(of->moved);
+  // Bytes that never make a piece are no progress, however many come.
+  const auto unchecked = since(of->checked);
+  const auto patience = milliseconds(of->transfer->torrent().piece_bytes / kRateMinPerMs);
+  of->doubtful = unchecked >= config_.stall * 5 + patience;
   bool looks = false;
   std::string trouble;
   {
     const std::lock_guard lock(mutex_);
     if (of->ending) return;
     trouble = of->trouble;
-    const bool due = still >= config_.stall || Steady::now() >= of->next_look;
+    const bool due = still >= config_.stall || of->doubtful || Steady::now() >= of->next_look;
     looks = due && !of->looking;
     if (looks) of->looking = true;
   }
-  if (still >= config_.progress_timeout) {
+  const bool starved =
+      still >= config_.progress_timeout || unchecked >= config_.progress_timeout + patience;
+  if (starved) {
     failed(digest,
            {Errc::timed_out, fmt::format("no byte of {} came for {} ms{}{}", digest.to_string(),
                                          still.count(), trouble.empty() ? "" : ": ", trouble)});
@@ -399,12 +450,27 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
 
 /// Asks who has it by now, and goes to holders when nobody gives anything.
 void SwarmTransfers::look(const GoingPtr& of) {
-  if (!of->transfer->ended() && !stopping()) {
-    const auto found = parts_.directory.join({of->transfer->torrent().digest}).front();
-    for (const auto& address : addresses(*of, found)) {
-      parts_.session.connect(of->transfer->torrent().digest, address);
+  if (!is_ending(*of)) {
+    const auto& digest = of->transfer->torrent().digest;
+    auto found = parts_.directory.join({digest}).front();
+    const bool stuck = of->doubtful || since(of->moved) >= config_.stall;
+    if (stuck) {  // Other directory nodes may know others.
+      for (const auto& holder : parts_.directory.lookup(digest).holders) {
+        const bool known =
+            std::find(found.holders.begin(), found.holders.end(), holder) != found.holders.end();
+        if (!known) found.holders.push_back(holder);
+      }
     }
-    if (since(of->moved) >= config_.stall) fill(of, found);
+    for (const auto& address : addresses(*of, found)) parts_.session.connect(digest, address);
+    const bool throttled = of->limit > 0;  // It is slow by order.
+    if (stuck && !throttled) {
+      if (++fills_ <= kFillsMax) {
+        fill(of, found);
+      } else {
+        of->moved = Steady::now();  // Its turn comes.
+      }
+      --fills_;
+    }
   }
   const std::lock_guard lock(mutex_);
   of->looking = false;
@@ -431,13 +497,16 @@ void SwarmTransfers::fill(const GoingPtr& of, const Directory::Found& found) {
   auto filler = PieceFiller::open(parts_.clients, of->transfer, holders);
   std::optional<Error> trouble;
   if (!filler) trouble = filler.error();
-  while (!trouble && !of->transfer->ended() && !stopping() && swarm_bytes() == before) {
-    auto piece = filler->next(came);
-    if (!piece && piece.error().code == Errc::conflict) return;
-    if (!piece) {
-      trouble = piece.error();
+  // One piece at least: what holders have shows whether the torrent is true.
+  for (bool first = true; !trouble && !is_ending(*of) && (first || swarm_bytes() == before);
+       first = false) {
+    auto next = filler->next(came);
+    if (!next) {
+      trouble = next.error();
       break;
     }
+    auto& piece = *next;
+    if (!piece) return;
     parts_.session.add_piece(digest, piece->index, std::move(piece->bytes));
     if (!of->transfer->wait_for_piece(piece->index, kPiecePatience)) return;
   }
@@ -470,7 +539,6 @@ void SwarmTransfers::refuse_claim(const GoingPtr& of, const std::set<std::string
                                   const Error& why) {
   const auto& transfer = *of->transfer;
   const auto& digest = transfer.torrent().digest;
-  if (!take_end(*of)) return;
   auto suspects = others;
   if (!transfer.claimed_by().empty()) suspects = {transfer.claimed_by()};
   for (const auto& suspect : suspects) {
@@ -478,7 +546,7 @@ void SwarmTransfers::refuse_claim(const GoingPtr& of, const std::set<std::string
                  digest.to_string(), suspect, why.message, config_.barred_in_company.count());
     barred_.bar(suspect, config_.barred_in_company);
   }
-  end(of, tl::unexpected(why), true);
+  end_with(of, [this, of, why] { end(of, tl::unexpected(why), true); });
 }
 
 }  // namespace shoal

@@ -40,6 +40,8 @@ struct SwarmTransfersConfig {
   std::chrono::milliseconds barred{600'000};
   std::chrono::milliseconds barred_in_company{30'000};
   std::size_t peers_max = 40;  // That one transfer connects to.
+  /// Bytes a second that all transfers of the class replication get together; 0: no limit.
+  std::uint64_t copies_rate = 0;
 };
 
 /// What the transfers work with; all of it must outlive them.
@@ -111,8 +113,9 @@ class SwarmTransfers {
   /// Those that ended last, the last of them first.
   [[nodiscard]] std::vector<SwarmEnded> ended() const;
 
-  /// Fails what is under way with unavailable, and waits for the threads. Calls of `clients` must
-  /// be interrupted first. Idempotent.
+  /// Fails what is under way with unavailable, soon, and begins nothing any more. Does not block.
+  void interrupt();
+  /// The same, and waits for the threads. Calls of `clients` must be interrupted first. Idempotent.
   void stop();
 
  private:
@@ -123,9 +126,12 @@ class SwarmTransfers {
   // On a caller's thread, or a worker's.
   [[nodiscard]] Begun begin_one(const Repository& repository, const Digest& digest,
                                 SwarmClass of_class, Directory::Found found);
+  void begin_all(const Repository& repository, const std::vector<Digest>& wanted,
+                 const std::vector<std::shared_ptr<Start>>& starts, SwarmClass of_class);
   void started(const Digest& digest, Start& start, Begun begun);
   void plan(Going& of);
-  [[nodiscard]] std::vector<std::string> addresses(Going& going, const Directory::Found& found);
+  [[nodiscard]] std::vector<std::string> addresses(const Going& going,
+                                                   const Directory::Found& found);
   void commit(const GoingPtr& of);
   /// `discard`: what came is not the content's.
   void end(const GoingPtr& of, Result<void> how, bool discard = false);
@@ -137,13 +143,14 @@ class SwarmTransfers {
 
   // On the watching thread.
   void watch();
+  void share_copies_rate(const std::vector<GoingPtr>& all);
   void look_at(const GoingPtr& of);
 
   [[nodiscard]] GoingPtr going(const Digest& digest) const;
   [[nodiscard]] std::vector<GoingPtr> all_going() const;
-  /// False: somebody else ends it already.
-  [[nodiscard]] bool take_end(Going& of);
-  [[nodiscard]] bool stopping() const;
+  /// Has `work` end it; nothing if somebody else does already.
+  void end_with(const GoingPtr& of, std::function<void()> work);
+  [[nodiscard]] bool is_ending(const Going& of) const;
 
   const SwarmTransfersConfig config_;
   const SwarmTransfersParts parts_;
@@ -159,7 +166,9 @@ class SwarmTransfers {
   Counts counts_;
   std::deque<SwarmEnded> ended_;
 
-  asio::thread_pool workers_;
+  asio::thread_pool workers_;  // What waits for other nodes, perhaps for long,
+  asio::thread_pool enders_;   // and what ends transfers, which must not wait behind that.
+  std::atomic<unsigned> fills_{0};
   std::thread watcher_;
 };
 

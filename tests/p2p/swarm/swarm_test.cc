@@ -198,6 +198,27 @@ TEST_CASE_METHOD(IdleTest, "What nobody uses leaves the session and comes back",
   CHECK(eventually(none));
 }
 
+struct SlowCopiesTest : SwarmTest {
+  SlowCopiesTest() : SwarmTest(slowly()) {}
+  static TestNodeConfig slowly() {
+    auto config = with_swarm();
+    config.swarm->session.rates.receive_copies = 64 << 10;  // Hours for what follows.
+    return config;
+  }
+};
+
+TEST_CASE_METHOD(SlowCopiesTest, "A copy is slow until a client waits for it", "[p2p][swarm]") {
+  const auto content = random_bytes(200 << 20, 7);
+  const auto digest = push(content);
+  Result<void> copied = fail(Errc::io, "not yet");
+  std::thread copier([&] { copied = node.fetch->fetch(name, digest, SwarmClass::replication); });
+  CHECK(eventually([&] { return node.swarm->find(digest) != nullptr; }));
+  CHECK(node.swarm->find(digest)->of_class() == SwarmClass::replication);
+  CHECK(read_all(*open(digest)) == content);
+  copier.join();
+  CHECK(copied);
+}
+
 TEST_CASE_METHOD(SwarmTest, "Content that is deleted is not shared any more", "[p2p][swarm]") {
   const auto content = random_bytes(3 << 20, 5);
   const auto digest = push(content);
