@@ -421,7 +421,9 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
   const auto still = since(of->moved);
   // Bytes that never make a piece are no progress, however many come.
   const auto unchecked = since(of->checked);
-  const auto patience = milliseconds(of->transfer->torrent().piece_bytes / kRateMinPerMs);
+  auto patience = milliseconds(of->transfer->torrent().piece_bytes / kRateMinPerMs);
+  if (of->limit > 0)
+    patience += milliseconds(of->transfer->torrent().piece_bytes * 2000 / of->limit);
   of->doubtful = unchecked >= config_.stall * 5 + patience;
   bool looks = false;
   std::string trouble;
