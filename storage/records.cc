@@ -1,6 +1,7 @@
 #include "storage/records.h"
 
 #include "storage/codec.h"
+#include "storage/content.h"
 
 namespace shoal {
 namespace {
@@ -116,6 +117,10 @@ Result<Referrer> decode_referrer(const Digest& digest, std::string_view bytes) {
   referrer.annotations = reader.text();
   if (!reader.good()) return damaged("referrer");
   return referrer;
+}
+
+std::uint64_t UploadRecord::chunks() const {
+  return (segments_end + kChunkBytes - 1) / kChunkBytes;
 }
 
 std::string UploadRecord::encode() const {

@@ -63,11 +63,15 @@ struct UploadRecord {
   std::string repository;
   Algorithm algorithm = Algorithm::sha256;
   std::uint64_t content_id = 0;
-  std::uint64_t segments_end = 0;  // Bytes that are ingested as segments; a multiple of a chunk.
+  // Bytes that are ingested as segments; a multiple of a chunk, but when a commit was cut off
+  // behind its last segment.
+  std::uint64_t segments_end = 0;
   std::uint64_t offset = 0;        // Bytes of the session; those after segments_end are journalled.
   std::uint64_t stored_bytes = 0;  // Of the segments, on disk.
   UnixTime used{};
 
+  /// Of the segments; the last one may be shorter.
+  [[nodiscard]] std::uint64_t chunks() const;
   [[nodiscard]] std::string encode() const;
   [[nodiscard]] static Result<UploadRecord> decode(std::string_view bytes);
 };

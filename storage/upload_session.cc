@@ -58,6 +58,11 @@ std::filesystem::path UploadSession::journal_file() const {
 }
 
 Result<void> UploadSession::append(std::string_view bytes) {
+  if (record_.segments_end % kChunkBytes != 0 && !bytes.empty()) {
+    return fail(Errc::range_invalid,
+                "the upload was complete before the node was restarted: "
+                "nothing can follow, send its digest");
+  }
   const auto room = check_room(core_, bytes.size());
   if (!room) return room;
   const auto loaded = load_journal();
@@ -239,7 +244,7 @@ Result<Digest> UploadSession::digest(Algorithm algorithm) {
     if (!flushed) return tl::unexpected(flushed.error());
   }
   Hasher hasher(algorithm);
-  for (std::uint64_t chunk = 0; chunk < record_.segments_end / kChunkBytes; ++chunk) {
+  for (std::uint64_t chunk = 0; chunk < record_.chunks(); ++chunk) {
     const auto bytes = core_.content->read(record_.content_id, chunk);
     if (!bytes) return tl::unexpected(bytes.error());
     hasher.update(bytes->view());

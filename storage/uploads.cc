@@ -149,7 +149,7 @@ Result<void> SessionTable::load() {
     core_.content->raise_ids(record->content_id + 1);
     entries_.emplace(name, std::make_shared<Entry>(core_, name, *repository, *record));
     // Segments that were ingested when the process was killed, and not recorded yet.
-    std::ignore = core_.content->drop(record->content_id, record->segments_end / kChunkBytes);
+    std::ignore = core_.content->drop(record->content_id, record->chunks());
     return true;
   });
   if (!scanned) return scanned;
