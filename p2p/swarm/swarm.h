@@ -53,8 +53,9 @@ class Swarm {
   ~Swarm();
 
   /// The transfer that brings the content, begun if there is none: its torrent is known then. Null:
-  /// it is too small for a torrent. Blocks on the net. Fails with blob_unknown (nobody has it),
-  /// unavailable (nobody who has it gives its torrent), disk_full, quota_exceeded, too_many or io.
+  /// it is too small for a torrent, or has come into the store meanwhile. Blocks on the net. Fails
+  /// with blob_unknown (nobody has it), unavailable (nobody who has it gives its torrent),
+  /// disk_full, quota_exceeded, too_many or io.
   [[nodiscard]] Result<std::shared_ptr<SwarmTransfer>> join(const Repository& repository,
                                                             const Digest& digest,
                                                             SwarmClass of_class);

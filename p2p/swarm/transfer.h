@@ -16,8 +16,8 @@
 
 namespace shoal {
 
-/// What content is fetched for: what somebody waits for goes before what may be wanted soon, and
-/// that before copies for the bad day.
+/// What content is fetched for, the most urgent first: a client that waits, a client that may come,
+/// copies for the bad day. The last can be held back (SwarmRates).
 enum class SwarmClass { demand, prefetch, replication };
 
 [[nodiscard]] std::string_view to_string(SwarmClass value);

@@ -181,30 +181,26 @@ void SwarmTransfers::begin(const Repository& repository, const std::vector<Diges
                            SwarmClass of_class) {
   std::vector<Digest> wanted;
   std::vector<std::shared_ptr<Start>> starts;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    for (const auto& digest : digests) {
-      if (transfers_.contains(digest) || starts_.contains(digest)) continue;
-      wanted.push_back(digest);
-      starts.push_back(std::make_shared<Start>());
-      starts_.emplace(digest, starts.back()->get_future().share());
-    }
-    if (wanted.empty()) return;
-    asio::post(workers_, [=, this] { begin_all(repository, wanted, starts, of_class); });
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  for (const auto& digest : digests) {
+    if (transfers_.contains(digest) || starts_.contains(digest)) continue;
+    wanted.push_back(digest);
+    starts.push_back(std::make_shared<Start>());
+    starts_.emplace(digest, starts.back()->get_future().share());
   }
+  if (wanted.empty()) return;
+  asio::post(workers_, [=, this] { begin_all(repository, wanted, starts, of_class); });
 }
 
 void SwarmTransfers::begin_all(const Repository& repository, const std::vector<Digest>& wanted,
                                const std::vector<std::shared_ptr<Start>>& starts,
                                SwarmClass of_class) {
-  {
-    const auto found = parts_.directory.join(wanted);
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      asio::post(workers_, [=, this, digest = wanted[i], start = starts[i], where = found[i]] {
-        started(digest, *start, begin_one(repository, digest, of_class, where));
-      });
-    }
+  const auto found = parts_.directory.join(wanted);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    asio::post(workers_, [=, this, digest = wanted[i], start = starts[i], where = found[i]] {
+      started(digest, *start, begin_one(repository, digest, of_class, where));
+    });
   }
 }
 
@@ -354,10 +350,10 @@ SwarmEnded SwarmTransfers::summary(const Going& of, const Result<void>& how) con
   ended.bytes = transfer.torrent().size;
   ended.arrived_bytes = transfer.arrival()->arrived_bytes();
   ended.took = std::max(since(transfer.started()), milliseconds(1));
-  const double best_ms =
-      static_cast<double>(ended.bytes) * 1000 / static_cast<double>(of.best_rate.load());
-  if (of.best_rate > 0 && best_ms > kBestTooShort) {
-    ended.over_best = std::max(1.0, static_cast<double>(ended.took.count()) / best_ms);
+  if (const auto best_rate = of.best_rate.load(); best_rate > 0) {
+    const double best_ms = static_cast<double>(ended.bytes) * 1000 / static_cast<double>(best_rate);
+    const double over = static_cast<double>(ended.took.count()) / best_ms;
+    if (best_ms > kBestTooShort) ended.over_best = std::max(1.0, over);
   }
   if (const auto counts = parts_.session.counts(ended.digest)) {
     for (const auto& peer : counts->peers) {
@@ -422,8 +418,9 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
   // Bytes that never make a piece are no progress, however many come.
   const auto unchecked = since(of->checked);
   auto patience = milliseconds(of->transfer->torrent().piece_bytes / kRateMinPerMs);
-  if (of->limit > 0)
+  if (of->limit > 0) {
     patience += milliseconds(of->transfer->torrent().piece_bytes * 2000 / of->limit);
+  }
   of->doubtful = unchecked >= config_.stall * 5 + patience;
   bool looks = false;
   std::string trouble;
@@ -435,12 +432,15 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
     looks = due && !of->looking;
     if (looks) of->looking = true;
   }
-  const bool starved =
-      still >= config_.progress_timeout || unchecked >= config_.progress_timeout + patience;
-  if (starved) {
-    failed(digest,
-           {Errc::timed_out, fmt::format("no byte of {} came for {} ms{}{}", digest.to_string(),
-                                         still.count(), trouble.empty() ? "" : ": ", trouble)});
+  std::string fault;
+  if (still >= config_.progress_timeout) {
+    fault = fmt::format("no byte of {} came for {} ms", digest.to_string(), still.count());
+  } else if (unchecked >= config_.progress_timeout + patience) {
+    fault =
+        fmt::format("no right piece of {} came for {} ms", digest.to_string(), unchecked.count());
+  }
+  if (!fault.empty()) {
+    failed(digest, {Errc::timed_out, trouble.empty() ? fault : fault + ": " + trouble});
     return;
   }
   plan(*of);

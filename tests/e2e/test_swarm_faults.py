@@ -118,12 +118,7 @@ def test_a_clock_that_jumps_costs_nothing(network, folder, who, seconds):
     jumper = other if who == "the receiver" else pusher
     clock = Clock(folder)
     jumper.env = clock.env
-    for host in (first, pusher, other):
-        host.flags += ONE_COPY
-    first.start()
-    pusher.join(first)
-    other.join(first)
-    network.until_live(first, pusher, other)
+    network.start([first, pusher, other], ONE_COPY)
     content = random_bytes(18, 48 * MIB)
     push(pusher, content)
     other.shape(down=60)
@@ -148,12 +143,7 @@ def small(network, folder):
     with small_disk(folder, DISK_MIB) as disk:
         hosts = [network.host() for _ in range(3)]
         hosts[2].data = disk / "data"
-        for host in hosts:
-            host.flags += ONE_COPY
-        hosts[0].start()
-        for host in hosts[1:]:
-            host.join(hosts[0])
-        network.until_live(*hosts)
+        network.start(hosts, ONE_COPY)
         yield *hosts, disk
         hosts[2].kill()
 

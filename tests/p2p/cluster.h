@@ -329,6 +329,22 @@ class TestNode {
   }
 };
 
+/// Brings the content to the node.
+inline void fetch_blob(TestNode& node, const Repository& name, const Digest& digest) {
+  const auto fetched = node.fetch->fetch(name, digest);
+  INFO((fetched ? std::string() : fetched.error().message));
+  REQUIRE(fetched);
+}
+
+/// As a client of the node reads it.
+inline std::shared_ptr<BlobReader> open_blob(TestNode& node, const Repository& name,
+                                             const Digest& digest) {
+  auto reader = node.fetch->open(name, digest);
+  INFO((reader ? std::string() : reader.error().message));
+  REQUIRE(reader);
+  return std::move(*reader);
+}
+
 /// Nodes `n0`, `n1`, ... that know each other from the start.
 struct TestCluster {
   explicit TestCluster(std::size_t count, TestNodeConfig its_config = quick())

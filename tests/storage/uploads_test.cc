@@ -1,5 +1,6 @@
 #include "storage/uploads.h"
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -67,6 +68,73 @@ TEST_CASE_METHOD(StoreTest, "With small segments, too, a kill loses nothing ackn
     REQUIRE((*resumed)->commit(Digest::of(content)));
   }
   CHECK(read_blob(**survivor, repo("a"), Digest::of(content)) == content);
+}
+
+/// What a kill would leave each time that one thread looks at the clock: at each step of its work.
+class KillClock : public Clock {
+ public:
+  explicit KillClock(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  UnixTime now() const override {
+    if (std::this_thread::get_id() == watched_) {
+      left_.push_back(std::make_unique<TempFolder>());
+      const auto options = std::filesystem::copy_options::recursive;
+      std::filesystem::copy(folder_, left_.back()->path(), options);
+    }
+    return UnixTime(std::chrono::seconds(1'700'000'000));
+  }
+  /// The calling thread, until release(). Its alone, as is what was left.
+  void watch() { watched_ = std::this_thread::get_id(); }
+  void release() { watched_ = std::thread::id(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<TempFolder>>& left() const { return left_; }
+
+ private:
+  const std::filesystem::path folder_;
+  std::atomic<std::thread::id> watched_{};
+  mutable std::vector<std::unique_ptr<TempFolder>> left_;
+};
+
+TEST_CASE("A commit that is cut off by a kill can be made again", "[uploads]") {
+  // With a part of a chunk at the end, without, and of less than a chunk.
+  const auto size = GENERATE(as<std::size_t>(), 300'000, 2 << 18, 100'000, (9 << 20) + 1);
+  CAPTURE(size);
+  const auto content = random_bytes(size, size);
+  const auto digest = Digest::of(content);
+  TempFolder folder;
+  KillClock clock(folder.path());
+  StoreConfig config;
+  config.directory = folder.path();
+  config.scrub_bytes_per_second = 0;
+  config.segment_bytes = 1 << 20;
+  const auto store = Store::open(config, clock);
+  REQUIRE(store);
+  const auto id = (*store)->uploads().create(repo("a"), Algorithm::sha256)->id;
+  {
+    auto upload = (*store)->uploads().claim(repo("a"), id);
+    REQUIRE((*upload)->append(content));
+    REQUIRE((*upload)->pause());
+    clock.watch();
+    const auto committed = (*upload)->commit(digest);
+    clock.release();
+    REQUIRE(committed);
+  }
+  bool half_way = false;
+  for (const auto& left : clock.left()) {
+    StoreConfig config_left = config;
+    config_left.directory = left->path();
+    const auto survivor = Store::open(config_left);
+    REQUIRE(survivor);
+    auto& uploads = (*survivor)->uploads();
+    if (const auto session = uploads.status(repo("a"), id)) {
+      CHECK(session->offset == size);
+      auto resumed = uploads.claim(repo("a"), id);
+      REQUIRE(resumed);
+      REQUIRE((*resumed)->commit(digest));
+      half_way = true;
+    }
+    CHECK(read_blob(**survivor, repo("a"), digest) == content);
+  }
+  CHECK(half_way);
 }
 
 TEST_CASE_METHOD(StoreTest, "Many small acknowledged pieces make one blob of few segments",

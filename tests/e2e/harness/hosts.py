@@ -221,7 +221,10 @@ class Network:
 
     def cluster(self, size, flags=()):
         """So many running members; the first holds the state."""
-        hosts = [self.host() for _ in range(size)]
+        return self.start([self.host() for _ in range(size)], flags)
+
+    def start(self, hosts, flags=()):
+        """Hosts that the test has made ready, as the members of one cluster."""
         for host in hosts:
             host.flags += flags
         hosts[0].start()

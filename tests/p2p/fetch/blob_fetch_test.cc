@@ -23,17 +23,8 @@ struct FetchTest {
     REQUIRE(cluster[2].push(content) == digest);
     return digest;
   }
-  void fetch(const Digest& digest) {
-    const auto fetched = node.fetch->fetch(name, digest);
-    INFO((fetched ? std::string() : fetched.error().message));
-    REQUIRE(fetched);
-  }
-  std::shared_ptr<BlobReader> open(const Digest& digest) {
-    auto reader = node.fetch->open(name, digest);
-    INFO((reader ? std::string() : reader.error().message));
-    REQUIRE(reader);
-    return std::move(*reader);
-  }
+  void fetch(const Digest& digest) { fetch_blob(node, name, digest); }
+  std::shared_ptr<BlobReader> open(const Digest& digest) { return open_blob(node, name, digest); }
   bool nothing_left() {
     return eventually([this] {
       const auto usage = node.store->usage();
