@@ -205,7 +205,7 @@ class Plain {
     params.ti = std::make_shared<lt::torrent_info>(lt::span<const char>(file), lt::from_span);
     params.save_path = folder.string();
     params.flags = {};
-    if (seeds) params.have_pieces.resize(static_cast<int>(torrent_.pieces.size()), true);
+    if (seeds) params.have_pieces.resize(static_cast<int>(torrent_.piece_count()), true);
     const auto handle = session_->add_torrent(std::move(params));
     if (peer.empty()) return;
     const auto colon = peer.rfind(':');

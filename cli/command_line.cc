@@ -110,6 +110,7 @@ ExitCode run_command_line(std::vector<std::string> arguments, Terminal& terminal
   add_events_command(app, program);
   add_status_command(app, program);
   add_transfers_command(app, program);
+  add_torrent_command(app, program);
   add_token_command(app, program);
   add_state_command(app, program);
   add_config_command(app, program);

@@ -31,6 +31,7 @@ void add_du_command(CLI::App& app, Program& program);
 void add_events_command(CLI::App& app, Program& program);
 void add_status_command(CLI::App& app, Program& program);
 void add_transfers_command(CLI::App& app, Program& program);
+void add_torrent_command(CLI::App& app, Program& program);
 void add_token_command(CLI::App& app, Program& program);
 void add_state_command(CLI::App& app, Program& program);
 void add_config_command(CLI::App& app, Program& program);

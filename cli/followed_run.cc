@@ -11,7 +11,8 @@ namespace shoal {
 Result<std::string> follow_run(Terminal& terminal, const ClientOptions& client,
                                const std::string& name, const std::string& target,
                                const std::string& ended_early,
-                               const std::function<RunProgress(std::string_view)>& read) {
+                               const std::function<RunProgress(std::string_view)>& read,
+                               std::string_view body) {
   auto node = NodeClient::to(client.node);
   if (!node) return tl::unexpected(node.error());
   std::optional<std::string> result;
@@ -26,7 +27,7 @@ Result<std::string> follow_run(Terminal& terminal, const ClientOptions& client,
     }
     return true;
   };
-  const auto done = node->stream("POST", target, take);
+  const auto done = node->stream("POST", target, take, body);
   if (!done) return tl::unexpected(done.error());
   if (!result) return fail(Errc::io, ended_early);
   return *std::move(result);

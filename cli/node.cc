@@ -9,6 +9,7 @@
 #include <prometheus/registry.h>
 
 #include "cli/metrics.h"
+#include "orchestrator/open_swarm.h"
 #include "orchestrator/transfers_json.h"
 #include "registry/error_response.h"
 #include "registry/http/text_response.h"
@@ -126,8 +127,9 @@ void Node::stop(std::chrono::seconds grace) {
 
 asio::awaitable<Response> Node::serve(Request& request) {
   if (is_below(request.path, "/v2")) co_return co_await registry_->serve(request);
-  const bool of_cluster =
-      is_below(request.path, "/shoal/v1/cluster") || request.path == kTransfersPath;
+  const bool of_cluster = is_below(request.path, "/shoal/v1/cluster") ||
+                          request.path == kTransfersPath ||
+                          is_below(request.path, kTorrentFilesPath);
   if (of_cluster) co_return co_await serve_cluster(request);
   if (is_below(request.path, "/shoal/v1")) co_return co_await api_->serve(request);
   co_return serve_own(request);

@@ -17,7 +17,8 @@ constexpr std::uint64_t kAnswerBytesMax = 256 << 20;
 
 /// The error codes of registry/error_response.cc that commands tell apart.
 Errc errc_of(std::string_view code) {
-  constexpr std::array<std::pair<std::string_view, Errc>, 8> kCodes = {{
+  constexpr std::array<std::pair<std::string_view, Errc>, 9> kCodes = {{
+      {"BLOB_UNKNOWN", Errc::blob_unknown},
       {"NAME_UNKNOWN", Errc::name_unknown},
       {"MANIFEST_UNKNOWN", Errc::manifest_unknown},
       {"MEMBER_UNKNOWN", Errc::member_unknown},
@@ -63,7 +64,8 @@ Result<std::string> NodeClient::send(std::string_view method, const std::string&
 }
 
 Result<void> NodeClient::stream(std::string_view method, const std::string& target,
-                                const std::function<bool(std::string_view)>& line) {
+                                const std::function<bool(std::string_view)>& line,
+                                std::string_view body) {
   std::string document;
   const auto take = [&](std::string_view text) {
     // The status comes last here; an error document is told by how it begins.
@@ -71,7 +73,7 @@ Result<void> NodeClient::stream(std::string_view method, const std::string& targ
     document = text;
     return true;
   };
-  const auto status = client_.stream_lines(method, std::string(kPrefix) + target, take);
+  const auto status = client_.stream_lines(method, std::string(kPrefix) + target, take, body);
   if (!status) return tl::unexpected(status.error());
   if (*status / 100 != 2 || !document.empty()) return failure(document, *status);
   return {};
@@ -84,6 +86,7 @@ ExitCode exit_code_of(const Error& error) {
     case Errc::tag_invalid:
     case Errc::digest_invalid:
     case Errc::page_invalid: return ExitCode::usage;
+    case Errc::blob_unknown:
     case Errc::name_unknown:
     case Errc::manifest_unknown:
     case Errc::member_unknown: return ExitCode::not_found;

@@ -25,7 +25,8 @@ class NodeClient {
   /// Hands each line of a streamed answer to `line` until it returns false. Fails as send() does,
   /// also when the error comes at the end of the stream.
   [[nodiscard]] Result<void> stream(std::string_view method, const std::string& target,
-                                    const std::function<bool(std::string_view)>& line);
+                                    const std::function<bool(std::string_view)>& line,
+                                    std::string_view body = {});
 
  private:
   explicit NodeClient(HttpClient client) : client_(std::move(client)) {}

@@ -9,7 +9,7 @@
 
 #include "cli/units.h"
 #include "registry/http/listen_address.h"
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {
@@ -191,6 +191,25 @@ Kind addresses(In in) {
     return std::string(text);
   };
   return list("list of HOST:PORT", in, parse, [](const std::string& text) { return text; });
+}
+
+/// An address that nobody outside of this host can reach, or none.
+template <class In>
+Kind own_address(In in) {
+  using Address = std::optional<boost::asio::ip::tcp::endpoint>;
+  const auto parse = [](std::string_view text) -> Result<Address> {
+    if (text.empty()) return Address();
+    const auto endpoint = parse_listen_address(text);
+    if (!endpoint) return tl::unexpected(endpoint.error());
+    if (!endpoint->address().is_v4() || !endpoint->address().is_loopback()) {
+      return refuse(text,
+                    "is not on the loopback, as 127.0.0.1:6881 is: there is no "
+                    "authentication");
+    }
+    return Address(*endpoint);
+  };
+  const auto print = [](const Address& address) { return address ? to_string(*address) : ""; };
+  return kind("HOST:PORT", in, parse, print);
 }
 
 /// Addresses to connect to: names are allowed.
@@ -382,6 +401,9 @@ std::vector<Option> make_options() {
       option(
           "swarm.copies-rate", size(IN(cluster.swarm_rates.receive_copies), 0),
           "The same for copies that `cluster.replicas` calls for, until a client waits for one."),
+      with_default("none: nodes alone",
+                   option("swarm.open", own_address(IN(cluster.swarm_open)),
+                          "Where any client of this host may speak BitTorrent; for tests.")),
       option(
           "cluster.state", text(IN(cluster.state.url)),
           "Where the first node keeps the cluster's state: `embedded` or `etcd://HOST:PORT,...`."),
@@ -430,6 +452,10 @@ Result<void> check(const NodeConfig& config) {
     return fail(Errc::usage,
                 "join and token need cluster.listen: the address where the other nodes reach this "
                 "one, such as 10.0.0.7:5001");
+  }
+  if (cluster.listen.empty() && cluster.swarm_open) {
+    return fail(Errc::usage,
+                "swarm.open needs cluster.listen: a node that stands alone has no swarm");
   }
   return {};
 }

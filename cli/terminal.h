@@ -23,7 +23,7 @@ enum class ExitCode {
   ok = 0,
   failed = 1,
   usage = 2,        // A flag, an argument, a key or a value is wrong.
-  not_found = 3,    // No such image, repository or node.
+  not_found = 3,    // No such image, layer, repository or node.
   unreachable = 4,  // No node answers at that address.
   bad_content = 5,  // Stored content does not match its digest.
 };

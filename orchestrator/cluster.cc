@@ -16,6 +16,7 @@
 #include "orchestrator/membership/join_service.h"
 #include "orchestrator/membership/membership_api.h"
 #include "orchestrator/membership/probe.h"
+#include "orchestrator/open_swarm.h"
 #include "orchestrator/state_home.h"
 #include "orchestrator/transfers_json.h"
 #include "orchestrator/trust/certificate_keeper.h"
@@ -23,6 +24,7 @@
 #include "p2p/directory_routes.h"
 #include "p2p/swarm/swarm.h"
 #include "registry/error_response.h"
+#include "registry/http/listen_address.h"
 #include "registry/node_runs.h"
 #include "registry/peer_api.h"
 #include "storage/run_on.h"
@@ -119,6 +121,7 @@ struct Cluster::Impl {
   std::unique_ptr<ClusterNames> names;
   std::unique_ptr<ManifestFetch> manifests;
   std::unique_ptr<Swarm> swarm;
+  std::unique_ptr<OpenSwarm> open_swarm;
   std::unique_ptr<BlobFetch> blobs;
   std::unique_ptr<Replicas> replicas;
   std::unique_ptr<ClusterContent> content;
@@ -203,10 +206,20 @@ Result<void> Cluster::Impl::assemble(Member self) {
   manifests = std::make_unique<ManifestFetch>(parts.store, *directory, *clients);
   SwarmConfig swarm_config;
   swarm_config.session.rates = config.swarm_rates;
+  if (config.swarm_open) {
+    swarm_config.session.open = true;
+    swarm_config.session.address = config.swarm_open->address().to_string();
+    swarm_config.session.port = config.swarm_open->port();
+  }
   auto started = Swarm::start(
       swarm_config, {parts.store, *membership, *directory, *clients, client_tls, blocking});
   if (!started) return tl::unexpected(started.error());
   swarm = *std::move(started);
+  open_swarm = std::make_unique<OpenSwarm>(*swarm, blocking, config.swarm_open.has_value());
+  if (config.swarm_open) {
+    spdlog::warn("BitTorrent is open to every client of this host address={}",
+                 to_string(*config.swarm_open));
+  }
   blobs = std::make_unique<BlobFetch>(BlobFetchConfig{}, parts.store, *directory, *clients,
                                       swarm.get());
   ReplicasConfig replicas_config;
@@ -350,6 +363,7 @@ void Cluster::stop(std::chrono::seconds grace) {
   leave();
   interrupt();
   parts.replicas->stop();
+  parts.open_swarm->stop();
   parts.swarm->stop();
   parts.announcer->stop();
   parts.move.stop();
@@ -378,6 +392,9 @@ asio::awaitable<Response> Cluster::serve_local(Request& request) {
     co_return response;
   }
   if (request.path == kMovePath) co_return impl_->move_state(request);
+  if (request.path.starts_with(kTorrentFilesPath)) {
+    co_return co_await impl_->open_swarm->serve(request);
+  }
   co_return co_await impl_->api->serve(request);
 }
 

@@ -47,8 +47,8 @@ class Cluster {
   /// For StoreConfig::expendable.
   [[nodiscard]] bool expendable(const Digest& digest);
 
-  /// Answers `/shoal/v1/transfers` (see transfers_json.h) and `/shoal/v1/cluster/...` on the node's
-  /// own port: MembershipApi, and
+  /// Answers `/shoal/v1/transfers` (see transfers_json.h), `/shoal/v1/torrents...` (open_swarm.h)
+  /// and `/shoal/v1/cluster/...` on the node's own port: MembershipApi, and
   ///   GET  status              see cluster_status.h
   ///   POST state/move?to=URL   see StateHome::move_to(); streams its progress as LongRun does
   [[nodiscard]] asio::awaitable<Response> serve_local(Request& request);

@@ -3,8 +3,11 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "orchestrator/images/replica_policy.h"
 #include "p2p/swarm/session.h"
@@ -35,6 +38,9 @@ struct ClusterConfig {
   std::chrono::seconds liveness{15};      // At least so long is a silent node taken for alive.
   std::chrono::seconds certificate_lifetime = std::chrono::hours(24 * 30);
   SwarmRates swarm_rates;
+  /// Of the loopback: where every client of this host may speak BitTorrent with this node, without
+  /// authentication (open_swarm.h). Nothing: nodes alone do, through `listen`.
+  std::optional<boost::asio::ip::tcp::endpoint> swarm_open;
 };
 
 }  // namespace shoal

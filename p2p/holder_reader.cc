@@ -1,11 +1,12 @@
 #include "p2p/holder_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+
+#include "storage/number.h"
 
 namespace shoal {
 namespace {
@@ -23,14 +24,6 @@ constexpr unsigned kRoundsWithoutHolder = 2;  // While some nodes do not answer.
 struct OwnBytes : BlobBytes::Holder {
   std::unique_ptr<char[]> memory;
 };
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || error != std::errc() || last != end) return std::nullopt;
-  return value;
-}
 
 std::string target_of(const Digest& digest) { return "/cluster/v1/blobs/" + digest.to_string(); }
 
@@ -69,7 +62,7 @@ Result<void> HolderReader::learn_size() {
     const auto good = check_status(peer, info_.digest, answer->status);
     if (!good) return good;
     const auto length = answer->headers.find("Content-Length");
-    const auto size = length ? number(*length) : std::nullopt;
+    const auto size = length ? parse_number(*length) : std::nullopt;
     if (!size) return wrong(peer, "without the length of the content");
     info_.size = info_.stored_bytes = *size;
     return {};
@@ -153,7 +146,7 @@ Result<void> HolderReader::request(const std::string& peer, std::uint64_t offset
     if (!range || *range != expected) return wrong(peer, "another range than was asked for");
   } else {
     const auto length = head.headers.find("Content-Length");
-    if (!length || number(*length) != info_.size) return wrong(peer, "with another length");
+    if (!length || parse_number(*length) != info_.size) return wrong(peer, "with another length");
     if (offset != 0) return wrong(peer, "with all of the content instead of a range");
   }
   source_ = Source{peer, std::move(*stream), offset, head.status == 206 ? end : info_.size};

@@ -1,7 +1,6 @@
 #include "p2p/peer_clients.h"
 
 #include <algorithm>
-#include <charconv>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -11,6 +10,8 @@
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "storage/number.h"
 
 namespace shoal {
 namespace {
@@ -24,12 +25,7 @@ bool is_silent(Errc code) {
 
 std::optional<std::uint64_t> length_of(const Headers& headers) {
   const auto text = headers.find("Content-Length");
-  std::uint64_t length = 0;
-  if (!text) return std::nullopt;
-  const auto end = text->data() + text->size();
-  const auto [last, error] = std::from_chars(text->data(), end, length);
-  if (error != std::errc() || last != end) return std::nullopt;
-  return length;
+  return text ? parse_number(*text) : std::nullopt;
 }
 
 }  // namespace

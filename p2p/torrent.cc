@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "p2p/bencode.h"
 #include "storage/codec.h"
 
 namespace shoal {
@@ -15,17 +16,69 @@ constexpr std::uint64_t kPieceBytesMax = 4 << 20;
 constexpr std::uint64_t kHugeBytes = std::uint64_t{8} << 30;
 constexpr std::uint64_t kHugePieceBytesMax = 16 << 20;
 constexpr std::uint64_t kPiecesMax = 500;
-constexpr std::uint64_t kTorrentVersion = 1;
+// The forms in which they travel, by what the pieces' hashes are.
+constexpr std::uint64_t kTreeForm = 1;
+constexpr std::uint64_t kSha1Form = 2;
 
-std::string_view text_of(const TreeHash& hash) {
+template <class Hash>
+std::string_view text_of(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
-/// Bencoded (BEP 3).
-std::string bencoded(std::string_view text) {
-  return std::to_string(text.size()) + ':' + std::string(text);
+template <class Hash>
+std::string text_of(const std::vector<Hash>& hashes) {
+  std::string text;
+  for (const auto& hash : hashes) text += text_of(hash);
+  return text;
 }
-std::string bencoded(std::uint64_t number) { return 'i' + std::to_string(number) + 'e'; }
+
+/// The inverse; as many as fit.
+template <class Hash>
+std::vector<Hash> hashes_of(std::string_view text) {
+  std::vector<Hash> hashes(text.size() / sizeof(Hash));
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const auto hash = text.substr(i * sizeof(Hash), sizeof(Hash));
+    std::copy(hash.begin(), hash.end(), hashes[i].begin());
+  }
+  return hashes;
+}
+
+/// One hash function of OpenSSL, used again and again.
+template <class Hash>
+class Function {
+ public:
+  explicit Function(const char* name)
+      : type_(EVP_MD_fetch(nullptr, name, nullptr)), context_(EVP_MD_CTX_new()) {
+    begin();
+  }
+  ~Function() {
+    EVP_MD_CTX_free(context_);
+    EVP_MD_free(type_);
+  }
+  Function(const Function&) = delete;
+  Function& operator=(const Function&) = delete;
+
+  void update(std::string_view bytes) { EVP_DigestUpdate(context_, bytes.data(), bytes.size()); }
+  /// Of all that came since the last one.
+  Hash take() {
+    Hash hash;
+    EVP_DigestFinal_ex(context_, hash.data(), nullptr);
+    begin();
+    return hash;
+  }
+
+ private:
+  void begin() { EVP_DigestInit_ex2(context_, type_, nullptr); }
+
+  EVP_MD* const type_;
+  EVP_MD_CTX* const context_;
+};
+
+Sha1Hash sha1(std::string_view bytes) {
+  Function<Sha1Hash> function("SHA1");
+  function.update(bytes);
+  return function.take();
+}
 
 /// A node of a tree over nothing: what fills a layer up whose nodes have so many leaves.
 TreeHash filling_of(BlockHasher& hasher, std::uint64_t leaves) {
@@ -50,18 +103,11 @@ std::uint64_t piece_bytes_for(std::uint64_t size) {
 }
 
 struct BlockHasher::Context {
-  EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~Context() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(sha256);
-  }
+  Function<TreeHash> sha256{"SHA256"};
+
   TreeHash hash(std::initializer_list<std::string_view> parts) {
-    TreeHash hash;
-    EVP_DigestInit_ex2(context, sha256, nullptr);
-    for (const auto part : parts) EVP_DigestUpdate(context, part.data(), part.size());
-    EVP_DigestFinal_ex(context, hash.data(), nullptr);
-    return hash;
+    for (const auto part : parts) sha256.update(part);
+    return sha256.take();
   }
 };
 
@@ -98,63 +144,86 @@ TreeHash Torrent::root() const {
 }
 
 std::string Torrent::info() const {
-  const auto pieces_root = root();
   const auto name = bencoded(digest.to_string());
-  return "d9:file treed" + name + "d0:d6:length" + bencoded(size) + "11:pieces root" +
-         bencoded(text_of(pieces_root)) + "eee12:meta versioni2e4:name" + name + "12:piece length" +
-         bencoded(piece_bytes) + "7:privatei1ee";
+  const auto length = "6:length" + bencoded(size);
+  const auto name_and_piece = "4:name" + name + "12:piece length" + bencoded(piece_bytes);
+  if (kind() == TorrentKind::v1) {
+    return "d" + length + name_and_piece + "6:pieces" + bencoded(text_of(v1_pieces)) +
+           "7:privatei1ee";
+  }
+  const auto pieces_root = root();
+  return "d9:file treed" + name + "d0:d" + length + "11:pieces root" +
+         bencoded(text_of(pieces_root)) + "eee12:meta versioni2e" + name_and_piece +
+         "7:privatei1ee";
 }
 
-TreeHash Torrent::info_hash() const { return BlockHasher().hash(info()); }
+Sha1Hash Torrent::info_hash() const {
+  if (kind() == TorrentKind::v1) return sha1(info());
+  const auto whole = BlockHasher().hash(info());
+  Sha1Hash hash;
+  std::copy_n(whole.begin(), hash.size(), hash.begin());
+  return hash;
+}
 
 bool Torrent::matches(std::uint32_t piece, std::string_view bytes) const {
+  if (piece >= piece_count()) return false;
+  if (kind() == TorrentKind::v1) return sha1(bytes) == v1_pieces[piece];
   BlockHasher hasher;
   std::vector<TreeHash> blocks;
   for (std::size_t at = 0; at < bytes.size(); at += kBlockBytes) {
     blocks.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
   }
-  return piece < pieces.size() && hasher.piece(blocks, piece_bytes) == pieces[piece];
+  return hasher.piece(blocks, piece_bytes) == pieces[piece];
 }
 
-std::string Torrent::file() const {
+std::string Torrent::file(std::string_view tracker) const {
+  const auto announce = tracker.empty() ? "" : "8:announce" + bencoded(tracker);
+  const auto start = "d" + announce + "4:info" + info();
+  if (kind() == TorrentKind::v1) return start + "e";
   const auto pieces_root = root();
-  std::string layer;
-  for (const auto& piece : pieces) layer += text_of(piece);
-  return "d4:info" + info() + "12:piece layersd" + bencoded(text_of(pieces_root)) +
-         bencoded(layer) + "ee";
+  return start + "12:piece layersd" + bencoded(text_of(pieces_root)) + bencoded(text_of(pieces)) +
+         "ee";
 }
 
 std::string Torrent::encode() const {
-  std::string layer;
-  for (const auto& piece : pieces) layer += text_of(piece);
-  return RecordWriter().number(kTorrentVersion).number(size).text(layer).take();
+  const bool v1 = kind() == TorrentKind::v1;
+  return RecordWriter()
+      .number(v1 ? kSha1Form : kTreeForm)
+      .number(size)
+      .text(v1 ? text_of(v1_pieces) : text_of(pieces))
+      .take();
 }
 
 Result<Torrent> Torrent::parse(const Digest& digest, std::string_view text) {
   RecordReader reader(text);
-  const std::uint64_t version = reader.number();
+  const std::uint64_t form = reader.number();
   Torrent torrent{digest, reader.number(), 0, {}};
-  const std::string_view layer = reader.text();
+  const std::string_view hashes = reader.text();
+  const std::size_t hash_bytes = form == kSha1Form ? sizeof(Sha1Hash) : sizeof(TreeHash);
   torrent.piece_bytes = piece_bytes_for(torrent.size);
   const std::uint64_t count =
       torrent.size / torrent.piece_bytes + (torrent.size % torrent.piece_bytes > 0 ? 1 : 0);
-  const bool good = reader.good() && !reader.more() && version == kTorrentVersion && count > 1 &&
-                    layer.size() / sizeof(TreeHash) == count &&
-                    layer.size() % sizeof(TreeHash) == 0;
+  const bool good = reader.good() && !reader.more() && (form == kTreeForm || form == kSha1Form) &&
+                    count > 1 && hashes.size() / hash_bytes == count &&
+                    hashes.size() % hash_bytes == 0;
   if (!good) {
     return fail(Errc::bad_request, "what was given as the torrent of " + digest.to_string() +
                                        " is none, or one of another version of shoal");
   }
-  torrent.pieces.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto hash = layer.substr(i * sizeof(TreeHash), sizeof(TreeHash));
-    std::copy(hash.begin(), hash.end(), torrent.pieces[i].begin());
-  }
+  if (form == kTreeForm) torrent.pieces = hashes_of<TreeHash>(hashes);
+  if (form == kSha1Form) torrent.v1_pieces = hashes_of<Sha1Hash>(hashes);
   return torrent;
 }
 
-TorrentMaker::TorrentMaker(const Digest& digest, std::uint64_t size)
-    : torrent_{digest, size, piece_bytes_for(size), {}} {}
+struct TorrentMaker::Sha1 {
+  Function<Sha1Hash> function{"SHA1"};
+};
+
+TorrentMaker::TorrentMaker(const Digest& digest, std::uint64_t size, TorrentKind kind)
+    : sha1_(kind == TorrentKind::v1 ? std::make_unique<Sha1>() : nullptr),
+      torrent_{digest, size, piece_bytes_for(size), {}} {}
+
+TorrentMaker::~TorrentMaker() = default;
 
 void TorrentMaker::update(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -173,12 +242,17 @@ void TorrentMaker::update(std::string_view bytes) {
 }
 
 void TorrentMaker::end_block(std::string_view bytes) {
-  blocks_.push_back(hasher_.hash(bytes));
+  if (sha1_) sha1_->function.update(bytes);
+  blocks_.push_back(sha1_ ? TreeHash{} : hasher_.hash(bytes));
   if (blocks_.size() == torrent_.piece_bytes / kBlockBytes) end_piece();
 }
 
 void TorrentMaker::end_piece() {
-  torrent_.pieces.push_back(hasher_.piece(blocks_, torrent_.piece_bytes));
+  if (sha1_) {
+    torrent_.v1_pieces.push_back(sha1_->function.take());
+  } else {
+    torrent_.pieces.push_back(hasher_.piece(blocks_, torrent_.piece_bytes));
+  }
   blocks_.clear();
 }
 

@@ -15,6 +15,9 @@ namespace shoal {
 /// A node of the hash tree of BitTorrent v2: SHA-256 (BEP 52, "pieces root").
 using TreeHash = std::array<std::uint8_t, 32>;
 
+/// SHA-1: what version 1 knows a piece by (BEP 3).
+using Sha1Hash = std::array<std::uint8_t, 20>;
+
 /// What BitTorrent hashes, asks for and sends at once (BEP 52: the leaves of the hash tree).
 inline constexpr std::uint64_t kBlockBytes = 16 << 10;
 
@@ -25,25 +28,38 @@ inline constexpr std::uint64_t kSwarmBytesMin = 2 << 20;
 /// pieces, from 64 KiB on and up to 4 MiB, above 8 GiB to 16 MiB.
 [[nodiscard]] std::uint64_t piece_bytes_for(std::uint64_t size);
 
-/// The torrent of some content (BEP 52, version 2 alone). The same content has the same torrent
-/// wherever it is made: no dates, no names but the digest, no choice of the piece's size.
+/// Nodes speak version 2 of BitTorrent among themselves (BEP 52). Version 1 (BEP 3) is for clients
+/// that know no other: Transmission 3 cannot even read a hybrid of both.
+enum class TorrentKind { v2, v1 };
+
+/// The torrent of some content. The same content has the same torrent of each kind wherever it is
+/// made: no dates, no names but the digest, no choice of the piece's size.
 ///
 /// From another node it is a claim: pieces that match it are what the node meant, but only the
 /// digest of the whole says whether that is the content.
 struct Torrent {
   Digest digest;
-  std::uint64_t size = 0;         // Bytes, more than piece_bytes.
-  std::uint64_t piece_bytes = 0;  // Of all pieces but the last.
-  std::vector<TreeHash> pieces;   // The "piece layer": the tree's node of each piece.
+  std::uint64_t size = 0;             // Bytes, more than piece_bytes.
+  std::uint64_t piece_bytes = 0;      // Of all pieces but the last.
+  std::vector<TreeHash> pieces;       // The "piece layer": the tree's node of each piece.
+  std::vector<Sha1Hash> v1_pieces{};  // Instead of these in version 1: each piece's hash.
 
+  [[nodiscard]] TorrentKind kind() const {
+    return v1_pieces.empty() ? TorrentKind::v2 : TorrentKind::v1;
+  }
+  [[nodiscard]] std::uint32_t piece_count() const {
+    return static_cast<std::uint32_t>(v1_pieces.empty() ? pieces.size() : v1_pieces.size());
+  }
+  /// In version 2: the top of the tree.
   [[nodiscard]] TreeHash root() const;
   /// The info dictionary, bencoded: what the info hash is of. Its torrent is private (BEP 27).
   [[nodiscard]] std::string info() const;
-  [[nodiscard]] TreeHash info_hash() const;
+  /// What peers and trackers call it: of version 2, the first 20 bytes.
+  [[nodiscard]] Sha1Hash info_hash() const;
   /// Whether these bytes, all of it, are that piece.
   [[nodiscard]] bool matches(std::uint32_t piece, std::string_view bytes) const;
-  /// All of a .torrent file, without a tracker.
-  [[nodiscard]] std::string file() const;
+  /// All of a .torrent file, with the URL of a tracker if there is one.
+  [[nodiscard]] std::string file(std::string_view tracker = {}) const;
 
   /// As it travels between nodes and is kept with the content. The digest goes without saying.
   [[nodiscard]] std::string encode() const;
@@ -78,7 +94,8 @@ class BlockHasher {
 /// Makes the torrent of content that is read from its start to its end.
 class TorrentMaker {
  public:
-  TorrentMaker(const Digest& digest, std::uint64_t size);
+  TorrentMaker(const Digest& digest, std::uint64_t size, TorrentKind kind = TorrentKind::v2);
+  ~TorrentMaker();
   void update(std::string_view bytes);
   /// Once all bytes have come.
   [[nodiscard]] Torrent finish();
@@ -87,7 +104,10 @@ class TorrentMaker {
   void end_block(std::string_view bytes);
   void end_piece();
 
+  struct Sha1;
+
   BlockHasher hasher_;
+  std::unique_ptr<Sha1> sha1_;  // Of the piece that is not full yet; null but for version 1.
   Torrent torrent_;
   std::string block_;             // What came of the block that is not full yet.
   std::vector<TreeHash> blocks_;  // Of the piece that is not full yet.

@@ -8,9 +8,9 @@
 
 #include "registry/disk.h"
 #include "registry/error_response.h"
-#include "registry/number.h"
 #include "registry/paging.h"
 #include "registry/stale.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {

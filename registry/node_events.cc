@@ -15,8 +15,8 @@
 #include "registry/disk.h"
 #include "registry/error_response.h"
 #include "registry/http/error_document.h"
-#include "registry/number.h"
 #include "registry/rfc3339.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 

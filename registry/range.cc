@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {

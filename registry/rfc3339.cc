@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdio>
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {

@@ -1,6 +1,6 @@
 #include "registry/upload_range.h"
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 

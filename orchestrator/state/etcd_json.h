@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 

@@ -21,7 +21,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "registry/number.h"
+#include "storage/number.h"
 
 namespace shoal {
 namespace {

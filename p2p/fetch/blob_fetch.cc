@@ -194,7 +194,7 @@ class BlobFetch::SwarmReader final : public BlobReader {
     if (holder_) return read_holder(offset, max, wait);
     const bool in_order = offset == at_;
     const auto& torrent = transfer_->torrent();
-    const bool last_piece = offset / torrent.piece_bytes + 1 == torrent.pieces.size();
+    const bool last_piece = offset / torrent.piece_bytes + 1 == torrent.piece_count();
     if (in_order && last_piece && !verified_) {
       if (wait == Wait::no) return fail(Errc::would_block, "the whole is not verified yet");
       const auto ended = transfer_->wait();

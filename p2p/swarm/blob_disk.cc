@@ -128,9 +128,10 @@ class BlobDisk final : public lt::disk_interface, private lt::buffer_allocator_i
                   std::function<void(lt::piece_index_t, const lt::sha1_hash&, const storage_error&)>
                       handler) override {
     const bool v1 = static_cast<bool>(flags & lt::disk_interface::v1_hash);
-    const std::uint64_t bytes = static_cast<std::uint64_t>(blocks.size()) * kBlockBytes;  // About.
+    auto blob = this->blob(storage);
+    const std::uint64_t bytes = blob ? blob->torrent().piece_bytes : 0;  // About.
     store_.check_begins(bytes);
-    run([this, blob = this->blob(storage), piece, blocks, v1, bytes,
+    run([this, blob = std::move(blob), piece, blocks, v1, bytes,
          handler = std::move(handler)]() mutable {
       lt::sha1_hash sha1;
       const auto done = blob ? hash(*blob, number(piece), blocks, v1, sha1) : gone();

@@ -12,8 +12,8 @@
 
 namespace shoal {
 
-/// The content of a torrent that is added to the session, by its info hash (of version 2, the first
-/// 20 bytes); null if there is none. Called on the session's network thread: must not block.
+/// The content of a torrent that is added to the session, by its info hash (Torrent::info_hash());
+/// null if there is none. Called on the session's network thread: must not block.
 using FindSwarmBlob = std::function<std::shared_ptr<SwarmBlob>(const lt::sha1_hash& info_hash)>;
 
 /// libtorrent's disk, on the store: for session_params::disk_io_constructor. Blocks go into the

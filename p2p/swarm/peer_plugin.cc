@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <libtorrent/bdecode.hpp>
@@ -14,6 +15,7 @@
 #include <libtorrent/peer_request.hpp>
 
 #include "p2p/swarm/request_queue.h"
+#include "p2p/swarm/settings.h"
 
 namespace shoal {
 namespace {
@@ -49,6 +51,9 @@ class PeerPlugin final : public lt::peer_plugin {
   }
 
   void add_handshake(lt::entry& handshake) override {
+    // Others do not expect the number to change, and some ask for more but once a second.
+    const std::string_view id(peer_.pid().data(), lt::peer_id::size());
+    if (!id.starts_with(kNodePeerId)) return;
     handshake[kRequests] = queue_.requests();
     // Where this end listens and what it calls the other are addresses of its own loopback.
     handshake.dict().erase("p");

@@ -6,13 +6,13 @@
 
 namespace shoal {
 
-SwarmSeeds::SwarmSeeds(Store& store, SwarmSession& session, std::chrono::milliseconds idle,
-                       Arriving arriving)
+SwarmSeeds::SwarmSeeds(Store& store, SwarmSession& session, TorrentKind kind,
+                       std::chrono::milliseconds idle, Arriving arriving)
     : store_(store),
       session_(session),
       idle_(idle),
       arriving_(std::move(arriving)),
-      torrents_(store, [this](const Digest& digest) {
+      torrents_(store, kind, [this](const Digest& digest) {
         if (!arriving_(digest)) session_.remove(digest);
       }) {}
 

@@ -21,7 +21,7 @@ class SwarmSeeds {
   using Arriving = std::function<bool(const Digest& digest)>;
 
   /// All must outlive it. `idle`: so long a torrent stays unused.
-  SwarmSeeds(Store& store, SwarmSession& session, std::chrono::milliseconds idle,
+  SwarmSeeds(Store& store, SwarmSession& session, TorrentKind kind, std::chrono::milliseconds idle,
              Arriving arriving);
   /// Calls stop().
   ~SwarmSeeds();

@@ -59,6 +59,18 @@ std::uint64_t count(std::int64_t number) {
   return number < 0 ? 0 : static_cast<std::uint64_t>(number);
 }
 
+lt::ip_filter beyond_loopback() {
+  lt::ip_filter filter;
+  filter.add_rule(lt::make_address("0.0.0.0"), lt::make_address("255.255.255.255"),
+                  lt::ip_filter::blocked);
+  filter.add_rule(lt::make_address("127.0.0.0"), lt::make_address("127.255.255.255"), 0);
+  filter.add_rule(lt::make_address("::"),
+                  lt::make_address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+                  lt::ip_filter::blocked);
+  filter.add_rule(lt::make_address("::1"), lt::make_address("::1"), 0);
+  return filter;
+}
+
 std::optional<lt::tcp::endpoint> parse_endpoint(const std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == text.npos) return std::nullopt;
@@ -98,6 +110,11 @@ struct SwarmSession::Impl {
     auto settings = swarm_settings(config.address + ':' + std::to_string(config.port));
     settings.set_int(lt::settings_pack::upload_rate_limit, limit_of(config.rates.send));
     settings.set_int(lt::settings_pack::download_rate_limit, limit_of(config.rates.receive));
+    settings.set_bool(lt::settings_pack::allow_multiple_connections_per_ip, config.open);
+    // Clients know each other by address alone: it is the one that trackers tell.
+    if (config.open) settings.set_str(lt::settings_pack::outgoing_interfaces, config.address);
+    // A tracker of the loopback, which is not at the path that others have.
+    settings.set_bool(lt::settings_pack::ssrf_mitigation, !config.open);
     lt::session_params params(std::move(settings), {});
     params.disk_io_constructor = [this](lt::io_context& context, const lt::settings_interface&,
                                         lt::counters&) {
@@ -110,6 +127,7 @@ struct SwarmSession::Impl {
     everybody.add_rule(lt::make_address("0.0.0.0"), lt::make_address("255.255.255.255"),
                        1u << static_cast<std::uint32_t>(lt::session::global_peer_class_id));
     session->set_peer_class_filter(everybody);
+    if (config.open) session->set_ip_filter(beyond_loopback());
     if (session->listen_port() == 0) {
       return fail(Errc::unavailable, "no port of " + config.address + " can be listened on");
     }
@@ -136,8 +154,7 @@ struct SwarmSession::Impl {
     return found == by_hash.end() ? nullptr : found->second;
   }
 
-  Result<void> add(const std::shared_ptr<SwarmBlob>& blob,
-                   const std::vector<std::string>& peers = {}) {
+  Result<void> add(const std::shared_ptr<SwarmBlob>& blob, const SwarmSources& sources = {}) {
     const auto& torrent = blob->torrent();
     const auto hash = short_hash(torrent);
     lt::add_torrent_params params;
@@ -153,8 +170,9 @@ struct SwarmSession::Impl {
     params.flags = lt::torrent_flags::disable_dht | lt::torrent_flags::disable_lsd |
                    lt::torrent_flags::disable_pex;
     // libtorrent connects once a second, and at once only when a torrent is resumed.
-    if (!peers.empty()) params.flags |= lt::torrent_flags::paused;
-    for (const auto& peer : peers) {
+    if (!sources.peers.empty()) params.flags |= lt::torrent_flags::paused;
+    params.trackers = sources.trackers;
+    for (const auto& peer : sources.peers) {
       if (const auto endpoint = parse_endpoint(peer)) params.peers.push_back(*endpoint);
     }
     const auto ledger = std::make_shared<SwarmLedger>(moved);
@@ -170,7 +188,7 @@ struct SwarmSession::Impl {
     }
     {
       const std::lock_guard lock(mutex);
-      if (!by_hash.emplace(hash, blob).second) {
+      if (torrents.contains(torrent.digest) || !by_hash.emplace(hash, blob).second) {
         return fail(Errc::conflict, torrent.digest.to_string() + " is shared already");
       }
     }
@@ -287,7 +305,7 @@ Result<void> SwarmSession::seed(Torrent torrent, std::shared_ptr<BlobReader> rea
 }
 
 Result<void> SwarmSession::fetch(Torrent torrent, std::shared_ptr<Arrival> arrival,
-                                 const std::vector<std::string>& peers) {
+                                 const SwarmSources& sources) {
   const auto on_piece = [impl = impl_.get(), arrival](std::uint32_t piece) {
     const auto& info = arrival->info();
     impl->store.piece_arrived(arrival, info.bytes_of(piece));
@@ -295,7 +313,7 @@ Result<void> SwarmSession::fetch(Torrent torrent, std::shared_ptr<Arrival> arriv
   };
   return impl_->add(
       std::make_shared<SwarmBlob>(std::move(torrent), arrival, impl_->store.buffers(), on_piece),
-      peers);
+      sources);
 }
 
 bool SwarmSession::has(const Digest& digest) const { return impl_->handle(digest).is_valid(); }
@@ -376,7 +394,7 @@ std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) c
     handle = found->second.handle;
     const auto& torrent = found->second.blob->torrent();
     counts.size = torrent.size;
-    counts.pieces = static_cast<std::uint32_t>(torrent.pieces.size());
+    counts.pieces = torrent.piece_count();
   }
   lt::torrent_status status;
   std::vector<lt::peer_info> connected;

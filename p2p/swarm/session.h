@@ -29,8 +29,17 @@ struct SwarmSessionConfig {
   /// Whether a connection that comes from this address and port may stay; empty: all may. Called on
   /// libtorrent's thread: must not block.
   std::function<bool(const std::string& address, std::uint16_t port)> admits{};
+  /// Whether trackers are asked, and several peers may have one address. No peer is then anywhere
+  /// but on the loopback, whatever a tracker says.
+  bool open = false;
   SwarmRates rates{};  // Of content and all else that BitTorrent sends, without the tunnels' TLS.
   SwarmStoreConfig store{};
+};
+
+/// Where the content of a torrent is looked for.
+struct SwarmSources {
+  std::vector<std::string> peers{};     // `address:port`.
+  std::vector<std::string> trackers{};  // URLs; of an open session.
 };
 
 /// One end of BitTorrent (BEP 3, 5, 6, 10, 52) with the torrents that move now. Knows nothing of
@@ -62,13 +71,13 @@ class SwarmSession {
   /// Begins to share the content of the torrent, all that is here and what comes. One torrent of a
   /// digest at a time: fails with conflict.
   [[nodiscard]] Result<void> seed(Torrent torrent, std::shared_ptr<BlobReader> reader);
-  /// The same for content that comes; connects to these peers, each `address:port`, at once.
+  /// The same for content that comes; connects to these peers at once.
   [[nodiscard]] Result<void> fetch(Torrent torrent, std::shared_ptr<Arrival> arrival,
-                                   const std::vector<std::string>& peers = {});
+                                   const SwarmSources& sources = {});
   [[nodiscard]] bool has(const Digest& digest) const;
   /// All that are shared now.
   [[nodiscard]] std::vector<Digest> list() const;
-  /// Whose info hash begins with these 20 bytes; nothing if none is shared.
+  /// Whose info hash these 20 bytes are (Torrent::info_hash()); nothing if none is shared.
   [[nodiscard]] std::optional<Digest> digest_of(std::span<const char> info_hash) const;
 
   /// Ends it: its connections are closed, and what waits of its arrival is stored. Blocks.

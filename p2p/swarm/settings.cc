@@ -11,7 +11,7 @@ lt::settings_pack swarm_settings(const std::string& listen) {
   P pack;
   pack.set_str(P::listen_interfaces, listen);
   pack.set_str(P::user_agent, "shoal");
-  pack.set_str(P::peer_fingerprint, "-SH0001-");
+  pack.set_str(P::peer_fingerprint, kNodePeerId);
   pack.set_int(P::alert_mask, static_cast<int>(static_cast<std::uint32_t>(
                                   lt::alert_category::error | lt::alert_category::status)));
 

@@ -9,6 +9,7 @@
 #include "p2p/swarm/seeds.h"
 #include "p2p/swarm/tunnels.h"
 #include "registry/http/text_response.h"
+#include "storage/number.h"
 #include "storage/run_on.h"
 
 namespace shoal {
@@ -26,7 +27,9 @@ milliseconds since(std::chrono::steady_clock::time_point time) {
 /// torrent is. Destroyed from the last member to the first.
 struct Swarm::Impl {
   Impl(SwarmConfig swarm_config, SwarmParts swarm_parts)
-      : config(std::move(swarm_config)), parts(std::move(swarm_parts)) {}
+      : config(std::move(swarm_config)),
+        parts(std::move(swarm_parts)),
+        tracker(std::chrono::ceil<std::chrono::seconds>(config.idle / 2)) {}
   ~Impl() {
     stop();
     session.reset();  // Its threads call the others until then.
@@ -34,12 +37,15 @@ struct Swarm::Impl {
 
   [[nodiscard]] Result<void> open();
   [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
+  /// Where the session itself listens.
+  [[nodiscard]] Tracker::Client own() const;
   void tidy();
   void stop();
 
   const SwarmConfig config;
   const SwarmParts parts;
 
+  Tracker tracker;
   std::unique_ptr<SwarmSession> session;
   std::unique_ptr<SwarmTunnels> tunnels;
   std::unique_ptr<SwarmTransfers> transfers;
@@ -53,9 +59,12 @@ struct Swarm::Impl {
 
 Result<void> Swarm::Impl::open() {
   auto session_config = config.session;
-  session_config.admits = [this](const std::string& address, std::uint16_t port) {
-    return tunnels->admits(address, port);
-  };
+  const bool open = session_config.open;
+  if (!open) {
+    session_config.admits = [this](const std::string& address, std::uint16_t port) {
+      return tunnels->admits(address, port);
+    };
+  }
   SwarmSession::Events events;
   events.finished = [this](const Digest& digest) { transfers->finished(digest); };
   events.piece = [this](const Digest& digest, std::uint32_t) { transfers->piece_arrived(digest); };
@@ -79,7 +88,7 @@ Result<void> Swarm::Impl::open() {
       transfers_config, SwarmTransfersParts{parts.peers.now()->self, parts.store, parts.directory,
                                             parts.clients, *session, *tunnels});
   seeds = std::make_unique<SwarmSeeds>(
-      parts.store, *session, config.idle,
+      parts.store, *session, open ? TorrentKind::v1 : TorrentKind::v2, config.idle,
       [this](const Digest& digest) { return transfers->find(digest) != nullptr; });
   tidier = std::thread([this] { tidy(); });
   return {};
@@ -88,6 +97,13 @@ Result<void> Swarm::Impl::open() {
 Result<Torrent> Swarm::Impl::torrent(const Digest& digest) {
   if (const auto of = transfers->find(digest)) return of->transfer->torrent();
   return seeds->torrent(digest);
+}
+
+Tracker::Client Swarm::Impl::own() const {
+  const auto address = session->listen_address();
+  const auto colon = address.rfind(':');
+  const auto port = parse_number(std::string_view(address).substr(colon + 1)).value_or(0);
+  return {address.substr(0, colon), static_cast<std::uint16_t>(port)};
 }
 
 void Swarm::Impl::tidy() {
@@ -128,6 +144,41 @@ Result<std::unique_ptr<Swarm>> Swarm::start(SwarmConfig config, SwarmParts parts
 Result<std::shared_ptr<SwarmTransfer>> Swarm::join(const Repository& repository,
                                                    const Digest& digest, SwarmClass of_class) {
   return impl_->transfers->join(repository, digest, of_class);
+}
+
+Result<std::shared_ptr<SwarmTransfer>> Swarm::join(const Repository& repository,
+                                                   const TorrentFile& file) {
+  return impl_->transfers->join(repository, file);
+}
+
+Result<Torrent> Swarm::torrent(const Digest& digest) { return impl_->torrent(digest); }
+
+Result<std::string> Swarm::announce(const Digest& digest, const TrackerAnnounce& announce,
+                                    const std::string& address) {
+  if (!address.starts_with("127.")) {
+    return fail(Errc::denied, "this node shares with clients on its own host alone, by 127.0.0.1");
+  }
+  const auto own = impl_->own();
+  const Tracker::Client client{address, announce.port};
+  const auto torrent = impl_->torrent(digest);
+  if (!torrent) {
+    const auto& error = torrent.error();
+    if (error.code != Errc::blob_unknown) return tl::unexpected(error);
+    return impl_->tracker.announce(announce, client, std::nullopt);
+  }
+  const auto hash = torrent->info_hash();
+  if (announce.info_hash !=
+      std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())) {
+    return fail(Errc::bad_request, "the torrent of " + digest.to_string() + " is another one");
+  }
+  if (client != own && !announce.stopped) {
+    const auto shared =
+        impl_->transfers->find(digest) ? Result<void>() : impl_->seeds->prepare(digest);
+    if (!shared) return tl::unexpected(shared.error());
+    // Some clients never connect to addresses of the loopback themselves.
+    impl_->session->connect(digest, address + ':' + std::to_string(announce.port));
+  }
+  return impl_->tracker.announce(announce, client, own);
 }
 
 void Swarm::begin(const Repository& repository, const std::vector<Digest>& digests,

@@ -13,6 +13,7 @@
 #include "p2p/directory.h"
 #include "p2p/peer_clients.h"
 #include "p2p/swarm/session.h"
+#include "p2p/swarm/tracker.h"
 #include "p2p/swarm/transfers.h"
 #include "registry/http/message.h"
 #include "storage/store.h"
@@ -41,6 +42,9 @@ struct SwarmParts {
 /// bytes go through the port between nodes (tunnels.h). What nobody has used for a while costs
 /// nothing: a torrent comes into the session when somebody asks for it, and leaves it again.
 ///
+/// With the session's `open`, clients of BitTorrent on this host, too, take part, in torrents that
+/// they know (TorrentKind::v1); all nodes of a cluster should have it then.
+///
 /// A transfer that does not move asks holders for pieces over HTTPS, so that it does not depend on
 /// BitTorrent.
 ///
@@ -63,6 +67,11 @@ class Swarm {
   /// all.
   void begin(const Repository& repository, const std::vector<Digest>& digests, SwarmClass of_class);
 
+  /// As the first join(), with a torrent that is given, and what its trackers know beside the
+  /// directory. Null: the content is here.
+  [[nodiscard]] Result<std::shared_ptr<SwarmTransfer>> join(const Repository& repository,
+                                                            const TorrentFile& file);
+
   /// The transfer that is under way, or null. Does not block.
   [[nodiscard]] std::shared_ptr<SwarmTransfer> find(const Digest& digest) const;
 
@@ -75,9 +84,20 @@ class Swarm {
   /// - GET /cluster/v1/swarm/DIGEST: SwarmTunnels::serve().
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
 
+  /// The torrent of what is here, or on its way. Blocks: it may have to be made. Fails as
+  /// SwarmSeeds::torrent() does.
+  [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
+  /// Answers a client of this host that announces itself for the content (tracker.h), and connects
+  /// to it; for the session's `open`. Blocks as torrent() does. Fails with denied (it is not of
+  /// this host), bad_request (it asks for another torrent) or as torrent() does, but for what is
+  /// not here: that, others may have.
+  [[nodiscard]] Result<std::string> announce(const Digest& digest, const TrackerAnnounce& announce,
+                                             const std::string& address);
+
   /// Bytes to and from one node, for one content.
   struct PeerView {
-    std::string node;  // Its id; "https": what holders gave over HTTPS.
+    /// Its id; "https": what holders gave over HTTPS; an address: a client that is no node.
+    std::string node;
     std::uint64_t received_bytes = 0;
     std::uint64_t sent_bytes = 0;
     std::uint64_t receive_rate = 0;  // bytes a second.

@@ -26,7 +26,7 @@ std::uint64_t SwarmBlob::bytes_of(std::uint32_t piece) const {
 }
 
 std::vector<bool> SwarmBlob::pieces() const {
-  return arrival_ ? arrival_->pieces() : std::vector<bool>(torrent_.pieces.size(), true);
+  return arrival_ ? arrival_->pieces() : std::vector<bool>(torrent_.piece_count(), true);
 }
 
 std::shared_ptr<PieceBuffer> SwarmBlob::coming(std::uint32_t piece) const {
@@ -153,6 +153,16 @@ void SwarmBlob::stop() {
   coming_.clear();
 }
 
+bool SwarmBlob::check_tree(std::uint32_t piece, std::string_view bytes, std::span<TreeHash> blocks,
+                           BlockHasher& hasher) const {
+  std::vector<TreeHash> hashes;
+  for (std::uint64_t at = 0; at < bytes.size(); at += kBlockBytes) {
+    hashes.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
+  }
+  std::copy_n(hashes.begin(), std::min(hashes.size(), blocks.size()), blocks.begin());
+  return hasher.piece(hashes, torrent_.piece_bytes) == torrent_.pieces[piece];
+}
+
 Result<bool> SwarmBlob::check(std::uint32_t piece, std::span<TreeHash> blocks,
                               BlockHasher& hasher) {
   const Check under_way(*this);
@@ -162,12 +172,8 @@ Result<bool> SwarmBlob::check(std::uint32_t piece, std::span<TreeHash> blocks,
   if (!buffer) return tl::unexpected(buffer.error());
   const auto room = (*buffer)->bytes();
   const std::string_view bytes(room.data(), room.size());
-  std::vector<TreeHash> hashes;
-  for (std::uint64_t at = 0; at < bytes.size(); at += kBlockBytes) {
-    hashes.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
-  }
-  std::copy_n(hashes.begin(), std::min(hashes.size(), blocks.size()), blocks.begin());
-  const bool right = hasher.piece(hashes, torrent_.piece_bytes) == torrent_.pieces[piece];
+  const bool right = torrent_.kind() == TorrentKind::v1 ? torrent_.matches(piece, bytes)
+                                                        : check_tree(piece, bytes, blocks, hasher);
   if (!came) return right;
   if (right) arrival_->add(piece, bytes, *buffer);
   {

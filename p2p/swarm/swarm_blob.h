@@ -48,9 +48,9 @@ class SwarmBlob {
   /// A block, or part of one, from a peer: copied.
   void write(std::uint32_t piece, std::uint64_t offset, std::string_view bytes);
 
-  /// Hashes the blocks of a piece that is whole, as long as `blocks` has room: it may be in memory,
-  /// or here already. One that matches the torrent has arrived when this returns; one that does not
-  /// is dropped. Fails as read() does.
+  /// Checks a piece that is whole: it may be in memory, or here already. Gives the hashes of its
+  /// blocks as long as `blocks` has room (version 2 alone has them). One that matches the torrent
+  /// has arrived when this returns; one that does not is dropped. Fails as read() does.
   [[nodiscard]] Result<bool> check(std::uint32_t piece, std::span<TreeHash> blocks,
                                    BlockHasher& hasher);
   /// One block of a piece that is not whole.
@@ -68,6 +68,8 @@ class SwarmBlob {
 
  private:
   [[nodiscard]] std::uint64_t bytes_of(std::uint32_t piece) const;
+  [[nodiscard]] bool check_tree(std::uint32_t piece, std::string_view bytes,
+                                std::span<TreeHash> blocks, BlockHasher& hasher) const;
   [[nodiscard]] std::shared_ptr<PieceBuffer> coming(std::uint32_t piece) const;
   [[nodiscard]] std::shared_ptr<PieceBuffer> take(std::uint32_t piece);
   struct Recent {

@@ -58,7 +58,8 @@ Result<std::optional<Torrent>> TorrentClaims::ask(const std::string& peer, const
 
 Result<std::optional<TorrentClaim>> TorrentClaims::of(const Digest& digest,
                                                       const Directory::Found& found) {
-  if (const auto begun = store_.arrivals().find(digest)) {
+  const bool nobody = found.sure && found.holders.empty() && found.fetchers.empty();
+  if (const auto begun = store_.arrivals().find(digest); begun && !nobody) {
     auto torrent = Torrent::parse(digest, begun->attachment);
     if (torrent) return TorrentClaim{*std::move(torrent), "", true};
   }

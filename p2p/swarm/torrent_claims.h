@@ -33,7 +33,8 @@ class TorrentClaims {
 
   /// The torrent of content that is to be fetched: the one with which that was begun, or that of
   /// the first of these nodes that gives one. Nothing: it is too small to have one. Fails with
-  /// blob_unknown (none of them has it, and there are no others) or unavailable.
+  /// blob_unknown (none of them has it, and there are no others, whatever was begun) or
+  /// unavailable.
   [[nodiscard]] Result<std::optional<TorrentClaim>> of(const Digest& digest,
                                                        const Directory::Found& found);
 

@@ -14,7 +14,8 @@ tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is sto
 
 }  // namespace
 
-Torrents::Torrents(Store& store, Gone gone) : store_(store), gone_(std::move(gone)) {
+Torrents::Torrents(Store& store, TorrentKind kind, Gone gone)
+    : store_(store), kind_(kind), gone_(std::move(gone)) {
   subscription_ = store_.events().subscribe([this] {
     const std::lock_guard lock(mutex_);
     woken_ = true;
@@ -49,7 +50,7 @@ Result<Torrent> Torrents::kept(const Digest& digest) {
 
 Result<Torrent> Torrents::make(const Digest& digest, BlobReader& reader) {
   const auto size = reader.info().size;
-  TorrentMaker maker(digest, size);
+  TorrentMaker maker(digest, size, kind_);
   for (std::uint64_t at = 0; at < size;) {
     if (stopping()) return ending();
     const auto bytes = reader.read(at, kReadBytes, Wait::yes);
@@ -76,8 +77,8 @@ Result<Torrent> Torrents::of(const Digest& digest) {
     making_.insert(digest);
   }
   auto torrent = kept(digest);
-  // One that cannot be read is made anew.
-  if (!torrent) torrent = make(digest, **reader);
+  // One that cannot be read is made anew, too.
+  if (!torrent || torrent->kind() != kind_) torrent = make(digest, **reader);
   const std::lock_guard lock(mutex_);
   making_.erase(digest);
   changed_.notify_all();

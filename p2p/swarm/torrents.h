@@ -23,8 +23,8 @@ class Torrents {
   /// Content is not here any more: it was deleted, evicted or found to be damaged. On the thread.
   using Gone = std::function<void(const Digest& digest)>;
 
-  /// `store` must outlive it.
-  Torrents(Store& store, Gone gone);
+  /// `store` must outlive it. One of another kind, kept from before, is made anew.
+  Torrents(Store& store, TorrentKind kind, Gone gone);
   /// Calls stop().
   ~Torrents();
 
@@ -44,6 +44,7 @@ class Torrents {
   [[nodiscard]] bool stopping() const;
 
   Store& store_;
+  const TorrentKind kind_;
   const Gone gone_;
 
   mutable std::mutex mutex_;  // Guards what follows.

@@ -50,6 +50,12 @@ Result<void> SwarmTransfer::wait() {
   return *end_;
 }
 
+std::optional<Result<void>> SwarmTransfer::wait_for(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, patience, [this] { return end_.has_value(); });
+  return end_;
+}
+
 bool SwarmTransfer::wait_for_piece(std::uint32_t piece, std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, patience, [&] { return end_ || arrival_->has(piece); });

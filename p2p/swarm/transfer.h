@@ -56,6 +56,9 @@ class SwarmTransfer {
   /// not what the digest says), disk_full, quota_exceeded or io.
   [[nodiscard]] Result<void> wait();
 
+  /// As wait(), but for so long at most: nothing while it goes on.
+  [[nodiscard]] std::optional<Result<void>> wait_for(std::chrono::milliseconds patience);
+
   /// Until then at most; whether the piece is here.
   [[nodiscard]] bool wait_for_piece(std::uint32_t piece, std::chrono::milliseconds patience);
 

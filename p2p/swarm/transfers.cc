@@ -64,6 +64,7 @@ struct SwarmTransfers::Going : SwarmGoing {
 
   std::atomic<bool> doubtful{false};  // Bytes come, and no piece of them is right.
   bool claim_held = true;             // By the node that gave the torrent.
+  bool asks_trackers = false;         // They may know peers that the directory does not.
   // The watching thread's.
   std::uint64_t checked_bytes = 0;  // Of pieces that were found right; when the last one was:
   Steady::time_point checked = Steady::now();
@@ -155,6 +156,23 @@ std::vector<SwarmEnded> SwarmTransfers::ended() const {
 
 SwarmTransfers::Begun SwarmTransfers::join(const Repository& repository, const Digest& digest,
                                            SwarmClass of_class) {
+  return once(digest, of_class, [&] {
+    return begin_one(repository, digest, of_class, parts_.directory.join({digest}).front());
+  });
+}
+
+SwarmTransfers::Begun SwarmTransfers::join(const Repository& repository, const TorrentFile& file) {
+  constexpr auto kClass = SwarmClass::demand;
+  const auto& digest = file.torrent.digest;
+  return once(digest, kClass, [&]() -> Begun {
+    if (parts_.store.blobs().stat_any(digest, Wait::yes)) return nullptr;
+    return begin_with(repository, {file.torrent, ""}, file.trackers, kClass,
+                      parts_.directory.join({digest}).front());
+  });
+}
+
+SwarmTransfers::Begun SwarmTransfers::once(const Digest& digest, SwarmClass of_class,
+                                           const std::function<Begun()>& begin) {
   Start start;
   std::shared_future<Begun> other;
   {
@@ -172,7 +190,7 @@ SwarmTransfers::Begun SwarmTransfers::join(const Repository& repository, const D
     }
   }
   if (other.valid()) return other.get();
-  auto begun = begin_one(repository, digest, of_class, parts_.directory.join({digest}).front());
+  auto begun = begin();
   started(digest, start, begun);
   return begun;
 }
@@ -217,13 +235,23 @@ void SwarmTransfers::started(const Digest& digest, Start& start, Begun begun) {
 }
 
 SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, const Digest& digest,
-                                                SwarmClass of_class, Directory::Found found) {
+                                                SwarmClass of_class,
+                                                const Directory::Found& found) {
   // It may have come since the caller looked.
   if (parts_.store.blobs().stat_any(digest, Wait::yes)) return nullptr;
-  auto claim = claims_.of(digest, found);
+  const auto claim = claims_.of(digest, found);
   if (!claim) return tl::unexpected(claim.error());
   if (!*claim) return nullptr;
-  const auto& torrent = (*claim)->torrent;
+  return begin_with(repository, **claim, {}, of_class, found);
+}
+
+SwarmTransfers::Begun SwarmTransfers::begin_with(const Repository& repository,
+                                                 const TorrentClaim& claim,
+                                                 const std::vector<std::string>& trackers,
+                                                 SwarmClass of_class,
+                                                 const Directory::Found& found) {
+  const auto& torrent = claim.torrent;
+  const auto& digest = torrent.digest;
   auto arrival =
       parts_.store.arrivals().open({digest, torrent.size, torrent.piece_bytes, torrent.encode()});
   if (!arrival) return tl::unexpected(arrival.error());
@@ -232,16 +260,17 @@ SwarmTransfers::Begun SwarmTransfers::begin_one(const Repository& repository, co
     if (const auto of = going(digest)) plan(*of);
   };
   const auto of = std::make_shared<Going>(PiecePlan(parts_.self, rendezvous_word(digest)));
-  of->claim_held = (*claim)->held;
-  of->transfer = std::make_shared<SwarmTransfer>(repository, torrent, (*claim)->from, of_class,
-                                                 *arrival, waiting);
+  of->claim_held = claim.held;
+  of->asks_trackers = !trackers.empty();
+  of->transfer =
+      std::make_shared<SwarmTransfer>(repository, torrent, claim.from, of_class, *arrival, waiting);
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return ending();
     transfers_[digest] = of;
   }
   parts_.session.remove(digest);  // Of content that was here before, and is gone.
-  const auto begun = parts_.session.fetch(torrent, *arrival, addresses(*of, found));
+  const auto begun = parts_.session.fetch(torrent, *arrival, {addresses(*of, found), trackers});
   if (!begun) {
     failed(digest, begun.error());
     return tl::unexpected(begun.error());
@@ -517,7 +546,7 @@ void SwarmTransfers::fill(const GoingPtr& of, const Directory::Found& found) {
     refuse_claim(of, filler ? filler->sources() : std::set<std::string>(), *trouble);
     return;
   }
-  if (trouble->code == Errc::blob_unknown && !all_about(*of)) {
+  if (trouble->code == Errc::blob_unknown && !of->asks_trackers && !all_about(*of)) {
     failed(digest, *trouble);
     return;
   }

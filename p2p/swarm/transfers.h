@@ -24,6 +24,7 @@
 #include "p2p/peer_clients.h"
 #include "p2p/swarm/session.h"
 #include "p2p/swarm/torrent_claims.h"
+#include "p2p/swarm/torrent_file.h"
 #include "p2p/swarm/transfer.h"
 #include "p2p/swarm/tunnels.h"
 #include "storage/store.h"
@@ -93,6 +94,7 @@ class SwarmTransfers {
   using Begun = Result<std::shared_ptr<SwarmTransfer>>;
   /// As Swarm::join(), Swarm::begin() and Swarm::find().
   [[nodiscard]] Begun join(const Repository& repository, const Digest& digest, SwarmClass of_class);
+  [[nodiscard]] Begun join(const Repository& repository, const TorrentFile& file);
   void begin(const Repository& repository, const std::vector<Digest>& digests, SwarmClass of_class);
   [[nodiscard]] std::shared_ptr<const SwarmGoing> find(const Digest& digest) const;
 
@@ -124,8 +126,14 @@ class SwarmTransfers {
   using Start = std::promise<Begun>;
 
   // On a caller's thread, or a worker's.
+  /// Has one of those that want the same content begin it; the others wait for that.
+  [[nodiscard]] Begun once(const Digest& digest, SwarmClass of_class,
+                           const std::function<Begun()>& begin);
   [[nodiscard]] Begun begin_one(const Repository& repository, const Digest& digest,
-                                SwarmClass of_class, Directory::Found found);
+                                SwarmClass of_class, const Directory::Found& found);
+  [[nodiscard]] Begun begin_with(const Repository& repository, const TorrentClaim& claim,
+                                 const std::vector<std::string>& trackers, SwarmClass of_class,
+                                 const Directory::Found& found);
   void begin_all(const Repository& repository, const std::vector<Digest>& wanted,
                  const std::vector<std::shared_ptr<Start>>& starts, SwarmClass of_class);
   void started(const Digest& digest, Start& start, Begun begun);

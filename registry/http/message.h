@@ -100,8 +100,8 @@ class ResponseBody {
   /// The next bytes, valid until the next call; empty at the end (not asked for once the announced
   /// length was reached). An error ends the connection abruptly, so that the client sees a broken
   /// transfer and not a short one; if the length is known and the first call fails, nothing was
-  /// sent yet and the client gets a 500. It may hold several stretches of memory, which are sent
-  /// with one system call.
+  /// sent yet and the client gets a 404 (blob_unknown), 503 (unavailable, timed_out) or 500. It may
+  /// hold several stretches of memory, which are sent with one system call.
   [[nodiscard]] virtual asio::awaitable<Result<std::vector<std::string_view>>> next() = 0;
 };
 

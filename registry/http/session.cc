@@ -27,6 +27,7 @@ constexpr std::size_t kLingerReadBytes = 64 << 10;
 
 std::string_view to_code(int status) {
   switch (status) {
+    case 404: return "BLOB_UNKNOWN";
     case 417:
     case 501:
     case 505: return "UNSUPPORTED";
@@ -46,6 +47,17 @@ Response error_response(const Refusal& refusal) {
 }
 
 Response internal_error() { return error_response({500, "the node failed; its log says why"}); }
+
+/// Instead of a body that failed before its first byte: content of other nodes may turn out to be
+/// nowhere, or not to be had now, when it is read.
+Response failed_body(const Error& error) {
+  switch (error.code) {
+    case Errc::blob_unknown: return error_response({404, error.message});
+    case Errc::unavailable:
+    case Errc::timed_out: return error_response({503, error.message});
+    default: return internal_error();
+  }
+}
 
 std::size_t total_bytes(const std::vector<std::string_view>& stretches) {
   std::size_t bytes = 0;
@@ -254,7 +266,7 @@ asio::awaitable<bool> Session::send_stream(Response& response, ResponseBody& bod
     if (!next) {
       fault(next.error().message);
       if (outgoing_.empty()) co_return false;
-      response = internal_error();  // The head has not left yet.
+      response = failed_body(next.error());  // The head has not left yet.
       co_return co_await send_text(response);
     }
     const std::size_t bytes = total_bytes(*next);

@@ -14,9 +14,9 @@ namespace {
 using Catch::Contains;
 using Json = nlohmann::json;
 
-const std::vector<std::string> kCommands = {"node",   "images",     "inspect", "rm",
-                                            "gc",     "scrub",      "du",      "events",
-                                            "config", "completion", "version", "transfers"};
+const std::vector<std::string> kCommands = {
+    "node",   "images", "inspect",    "rm",      "gc",        "scrub",  "du",
+    "events", "config", "completion", "version", "transfers", "torrent"};
 
 TEST_CASE("Every command has help with its flags and an example", "[cli]") {
   const auto main_help = NodeTest::shoal({"--help"});
@@ -49,6 +49,12 @@ TEST_CASE("Wrong usage ends with 2 and names what is nearest", "[cli]") {
       {{"node", "--store-quota"}, "--store-quota"},
       {{"scrub", "--rate", "fast"}, "--rate: \"fast\" is not a size"},
       {{"images", "--node", "not a url"}, "not a url"},
+      {{"torrent"}, "DIGEST"},
+      {{"torrent", "sha256:short"}, "want sha256:"},
+      {{"torrent", "--fetch", "/nonexistent"}, "--fetch requires --repository"},
+      {{"torrent", "--fetch", "/nonexistent", "--repository", "a"}, "cannot read /nonexistent"},
+      {{"node", "--swarm-open", "10.0.0.7:6881"}, "is not on the loopback"},
+      {{"node", "--swarm-open", "127.0.0.1:6881"}, "swarm.open needs cluster.listen"},
   }));
   CAPTURE(arguments);
   const auto ran = NodeTest::shoal(arguments, {{"HOME", "/nonexistent"}});
@@ -69,7 +75,8 @@ TEST_CASE("Without a node the commands end with 4 and name the address", "[cli]"
                std::vector<std::string>{"inspect", "app"}, std::vector<std::string>{"rm", "app"},
                std::vector<std::string>{"gc"}, std::vector<std::string>{"scrub"},
                std::vector<std::string>{"du"}, std::vector<std::string>{"events"},
-               std::vector<std::string>{"transfers", "--watch"});
+               std::vector<std::string>{"transfers", "--watch"},
+               std::vector<std::string>{"torrent", Digest::of("a layer").to_string()});
   // A port that was free a moment ago, and is bound by nobody.
   std::string address;
   {

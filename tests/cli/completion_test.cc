@@ -45,7 +45,7 @@ struct CompletionTest {
 TEST_CASE_METHOD(CompletionTest, "The bash completion offers every command", "[cli]") {
   const std::string offered = complete("shoal \"\"");
   for (const auto* command : {"node", "images", "inspect", "rm", "gc", "scrub", "du", "events",
-                              "config", "completion", "version", "transfers"}) {
+                              "config", "completion", "version", "transfers", "torrent"}) {
     CHECK_THAT(" " + offered, Contains(" " + std::string(command) + " "));
   }
   CHECK(complete("shoal in") == "inspect ");
@@ -71,7 +71,7 @@ TEST_CASE("The zsh completion knows every command and every flag of the node", "
   const auto ran = NodeTest::shoal({"completion", "zsh"});
   CHECK_THAT(ran.out, Catch::StartsWith("#compdef shoal\n"));
   for (const auto* command : {"node", "images", "inspect", "rm", "gc", "scrub", "du", "events",
-                              "config", "completion", "version", "transfers"}) {
+                              "config", "completion", "version", "transfers", "torrent"}) {
     CHECK_THAT(ran.out, Contains("    '" + std::string(command) + ":"));
   }
   for (const Option& option : node_options())

@@ -78,6 +78,7 @@ TEST_CASE_METHOD(ConfigTest, "Every option can be set in each of the three ways"
                                                      {"number", "7"},
                                                      {"percentage", "85%"},
                                                      {"list of HOST:PORT", "[::1]:1,127.0.0.1:2"},
+                                                     {"HOST:PORT", "127.0.0.9:6881"},
                                                      {"list of NAME=VALUE", "dc=west,rack=r7"},
                                                      {"list of PATTERN=COUNT", "team/*=3,a=1"},
                                                      {"path", "/srv/shoal"},
@@ -97,7 +98,8 @@ TEST_CASE_METHOD(ConfigTest, "Every option can be set in each of the three ways"
     ConfigSources by_flag{{{option.key, value}}, {}, sources.environment, false};
     if (option.key == "store.low-watermark")
       by_flag.flags.emplace_back("store.high-watermark", "85%");
-    const bool needs_cluster = option.key == "join" || option.key == "token";
+    const bool needs_cluster =
+        option.key == "join" || option.key == "token" || option.key == "swarm.open";
     if (needs_cluster) by_flag.flags.emplace_back("cluster.listen", "127.0.0.1:0");
     const std::string shown = option.secret ? "(set)" : value;
     CHECK(setting(load_config(by_flag).value(), option.key).value == shown);

@@ -40,6 +40,7 @@ TEST_CASE_METHOD(NodeTest, "A node that stands alone says so, and has no transfe
   CHECK(answer.headers.find("Content-Type") == "application/json");
   CHECK_THAT(answer.body, Catch::StartsWith(R"({"now":[],"ended":[],"totals":{"now":0,)"));
   CHECK(ask("POST", "/shoal/v1/transfers").status == 405);
+  CHECK_THAT(ask("GET", "/shoal/v1/torrents/x").body, Catch::Contains("this node stands alone"));
 }
 
 TEST_CASE_METHOD(NodeTest, "The metrics are in the Prometheus text format", "[cli][node]") {

@@ -20,7 +20,8 @@ LAYER_MIB = int(os.environ.get("SHOAL_E2E_LAYER_MIB") or 1024)
 def pytest_sessionstart():
     """A missing client is a failure, never a skip."""
     tools = ("docker", "dockerd", "containerd", "ctr", "podman", "buildah", "skopeo", "mkfs.ext4",
-             "ip", "tc", "ss", "nsenter", "curl", "openssl", "etcd", "cc")
+             "ip", "tc", "ss", "nsenter", "curl", "openssl", "etcd", "cc",
+             "aria2c", "transmission-cli")
     missing = [tool for tool in tools if not shutil.which(tool)]
     if not BINARY.exists():
         missing.append(str(BINARY))

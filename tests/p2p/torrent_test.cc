@@ -1,5 +1,8 @@
 #include "p2p/torrent.h"
 
+#include <array>
+
+#include <openssl/evp.h>
 #include <catch2/catch.hpp>
 
 #include "tests/storage/fixture.h"
@@ -7,8 +10,9 @@
 namespace shoal {
 namespace {
 
-Torrent torrent_of(const std::string& content, std::size_t step) {
-  TorrentMaker maker(Digest::of(content), content.size());
+Torrent torrent_of(const std::string& content, std::size_t step,
+                   TorrentKind kind = TorrentKind::v2) {
+  TorrentMaker maker(Digest::of(content), content.size(), kind);
   for (std::size_t at = 0; at < content.size(); at += step) {
     maker.update(std::string_view(content).substr(at, step));
   }
@@ -17,8 +21,15 @@ Torrent torrent_of(const std::string& content, std::size_t step) {
 
 TreeHash sha256(const std::string& bytes) { return BlockHasher().hash(bytes); }
 
-std::string text_of(const TreeHash& hash) {
+template <class Hash>
+std::string text_of(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+
+std::string sha1(const std::string& bytes) {
+  std::array<unsigned char, 20> hash;
+  EVP_Digest(bytes.data(), bytes.size(), hash.data(), nullptr, EVP_sha1(), nullptr);
+  return text_of(hash);
 }
 
 /// BEP 52 to the letter: all leaves of 16 KiB, filled up with zeros to a power of two.
@@ -70,14 +81,35 @@ TEST_CASE("The same content has the same torrent, and its info hash is that of i
   const auto content = random_bytes(3 << 20, 1);
   const auto torrent = torrent_of(content, 4096);
   const auto info = torrent.info();
-  CHECK(torrent.info_hash() == sha256(info));
+  CHECK(text_of(torrent.info_hash()) == text_of(sha256(info)).substr(0, 20));
   CHECK(info.find("7:privatei1e") != info.npos);
   CHECK(info.find(torrent.digest.to_string()) != info.npos);
   CHECK(torrent.file().find(info) == 7);
 }
 
+TEST_CASE("A torrent of version 1 has the SHA-1 of each piece, and is named by that of its info",
+          "[p2p][torrent]") {
+  const auto content = random_bytes((2 << 20) + 5, 1);
+  const auto torrent = torrent_of(content, 1000, TorrentKind::v1);
+  CHECK(torrent == torrent_of(content, content.size(), TorrentKind::v1));
+  CHECK(torrent.kind() == TorrentKind::v1);
+  REQUIRE(torrent.piece_count() == 33);
+  CHECK(text_of(torrent.v1_pieces[1]) == sha1(content.substr(64 << 10, 64 << 10)));
+  CHECK(text_of(torrent.v1_pieces[32]) == sha1(content.substr(2 << 20)));
+  CHECK(torrent.matches(32, content.substr(2 << 20)));
+  CHECK_FALSE(torrent.matches(31, content.substr(2 << 20)));
+  CHECK_FALSE(torrent.matches(33, ""));
+  const auto info = torrent.info();
+  CHECK(info.starts_with("d6:lengthi2097157e4:name71:" + torrent.digest.to_string()));
+  CHECK(info.ends_with("7:privatei1ee"));
+  CHECK(text_of(torrent.info_hash()) == sha1(info));
+  CHECK(torrent.file() == "d4:info" + info + "e");
+  CHECK(torrent.file("http://t/a") == "d8:announce10:http://t/a4:info" + info + "e");
+}
+
 TEST_CASE("A torrent travels whole, and what is not one is refused", "[p2p][torrent]") {
-  const auto torrent = torrent_of(random_bytes(3 << 20, 1), 4096);
+  const auto kind = GENERATE(TorrentKind::v2, TorrentKind::v1);
+  const auto torrent = torrent_of(random_bytes(3 << 20, 1), 4096, kind);
   const auto text = torrent.encode();
   const auto parsed = Torrent::parse(torrent.digest, text);
   REQUIRE(parsed);
@@ -87,7 +119,7 @@ TEST_CASE("A torrent travels whole, and what is not one is refused", "[p2p][torr
   }
   CHECK_FALSE(Torrent::parse(torrent.digest, text + 'x'));
   auto other = text;
-  other[0] = 2;
+  other[0] = kind == TorrentKind::v2 ? 2 : 1;  // The other's hashes have another size.
   CHECK(Torrent::parse(torrent.digest, other).error().code == Errc::bad_request);
   auto small = torrent;
   small.size = 1000;

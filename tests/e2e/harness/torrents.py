@@ -1,4 +1,4 @@
-"""BitTorrent version 2 (BEP 3, 52), as far as an outsider needs it to knock."""
+"""BitTorrent (BEP 3, 52), as far as an outsider needs it to knock."""
 
 import hashlib
 
@@ -16,8 +16,34 @@ def _bencoded(value):
     return b"%d:%s" % (len(value), value)
 
 
+def bdecoded(data):
+    """A bencoded value; keys and texts are bytes."""
+
+    def value(at):
+        kind = data[at:at + 1]
+        if kind == b"i":
+            end = data.index(b"e", at)
+            return int(data[at + 1:end]), end + 1
+        if kind in b"ld":
+            items, at = [], at + 1
+            while data[at:at + 1] != b"e":
+                item, at = value(at)
+                items.append(item)
+            return (items if kind == b"l" else dict(zip(items[::2], items[1::2]))), at + 1
+        colon = data.index(b":", at)
+        end = colon + 1 + int(data[at:colon])
+        return data[colon + 1:end], end
+
+    return value(0)[0]
+
+
+def v1_info_hash(torrent):
+    """Of a .torrent file of version 1 (BEP 3)."""
+    return hashlib.sha1(_bencoded(bdecoded(torrent)[b"info"])).digest()
+
+
 def info_hash(digest, content, piece_bytes):
-    """Of the torrent that every node makes of this content."""
+    """Of the torrent of version 2 that every node makes of this content."""
     nodes = [hashlib.sha256(content[at:at + _BLOCK]).digest()
              for at in range(0, len(content), _BLOCK)]
     filling = bytes(32)

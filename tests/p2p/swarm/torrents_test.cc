@@ -12,7 +12,7 @@ namespace {
 struct TorrentsTest : StoreTest {
   std::mutex mutex;
   std::vector<Digest> gone;
-  Torrents torrents{*store, [this](const Digest& digest) {
+  Torrents torrents{*store, TorrentKind::v2, [this](const Digest& digest) {
                       const std::lock_guard lock(mutex);
                       gone.push_back(digest);
                     }};
@@ -39,7 +39,7 @@ TEST_CASE_METHOD(TorrentsTest, "Content that was here before gets its torrent wh
   const auto digest = Digest::of(content);
   REQUIRE(push(*store, name, content, digest));
   CHECK(torrents.of(digest).error().code == Errc::unavailable);  // It was stopped.
-  Torrents others(*store, [](const Digest&) {});
+  Torrents others(*store, TorrentKind::v2, [](const Digest&) {});
   std::vector<std::thread> askers;
   std::atomic<int> good{0};
   for (int i = 0; i < 8; ++i) {

@@ -318,10 +318,15 @@ TEST_CASE("A response that fails on the way is seen as broken", "[http]") {
   }
 }
 
-TEST_CASE("A response that fails before its first byte is a 500", "[http]") {
-  const Handler handler = [](Request&) -> asio::awaitable<Response> {
+TEST_CASE("A response that fails before its first byte is an error that says why", "[http]") {
+  const auto [how, status] = GENERATE(table<Errc, int>({{Errc::io, 500},
+                                                        {Errc::digest_invalid, 500},
+                                                        {Errc::blob_unknown, 404},
+                                                        {Errc::unavailable, 503},
+                                                        {Errc::timed_out, 503}}));
+  const Handler handler = [how = how](Request&) -> asio::awaitable<Response> {
     Response response;
-    response.body = std::make_unique<PiecesBody>("abc", 0, true);
+    response.body = std::make_unique<PiecesBody>("abc", 0, true, how);
     response.length = 10;
     co_return response;
   };
@@ -329,7 +334,7 @@ TEST_CASE("A response that fails before its first byte is a 500", "[http]") {
   RawClient client(server.address());
   for (int i = 0; i < 2; ++i) {
     client.send(get("/"));
-    CHECK(client.answer().status == 500);
+    CHECK(client.answer().status == status);
   }
 }
 

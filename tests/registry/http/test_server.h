@@ -56,11 +56,11 @@ inline asio::awaitable<Result<std::string>> read_all(Request& request, std::size
 /// Gives `count` pieces of `piece`, then ends, or fails if `fails`.
 class PiecesBody final : public ResponseBody {
  public:
-  PiecesBody(std::string piece, std::uint64_t count, bool fails = false)
-      : piece_(std::move(piece)), left_(count), fails_(fails) {}
+  PiecesBody(std::string piece, std::uint64_t count, bool fails = false, Errc how = Errc::io)
+      : piece_(std::move(piece)), left_(count), fails_(fails), how_(how) {}
 
   asio::awaitable<Result<std::vector<std::string_view>>> next() override {
-    if (left_ == 0 && fails_) co_return fail(Errc::io, "the source dried up");
+    if (left_ == 0 && fails_) co_return fail(how_, "the source dried up");
     std::vector<std::string_view> stretches;
     if (left_ > 0) {
       --left_;
@@ -75,6 +75,7 @@ class PiecesBody final : public ResponseBody {
   std::string piece_;
   std::uint64_t left_;
   bool fails_;
+  Errc how_;
 };
 
 /// A response body that the test ends.
