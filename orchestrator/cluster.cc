@@ -212,7 +212,7 @@ Result<void> Cluster::Impl::assemble(Member self) {
     swarm_config.session.port = config.swarm_open->port();
   }
   auto started = Swarm::start(
-      swarm_config, {parts.store, *membership, *directory, *clients, client_tls, blocking});
+      swarm_config, {parts.store, *membership, *directory, *clients, client_tls});
   if (!started) return tl::unexpected(started.error());
   swarm = *std::move(started);
   open_swarm = std::make_unique<OpenSwarm>(*swarm, blocking, config.swarm_open.has_value());

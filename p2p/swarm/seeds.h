@@ -28,6 +28,10 @@ class SwarmSeeds {
 
   /// The torrent of content that is here; fails as Torrents::of() does.
   [[nodiscard]] Result<Torrent> torrent(const Digest& digest) { return torrents_.of(digest); }
+  /// As Torrents::made().
+  [[nodiscard]] Result<std::optional<Torrent>> made_torrent(const Digest& digest) {
+    return torrents_.made(digest);
+  }
 
   /// Makes sure that the session shares the content, and goes on to for a while. Fails as torrent()
   /// does, or with io.

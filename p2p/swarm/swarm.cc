@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
+
+#include <boost/asio/thread_pool.hpp>
 
 #include "p2p/swarm/seeds.h"
 #include "p2p/swarm/tunnels.h"
@@ -16,6 +19,9 @@ namespace shoal {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr unsigned kQuickThreads = 8;
+constexpr unsigned kMakingThreads = 4;
 
 milliseconds since(std::chrono::steady_clock::time_point time) {
   return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - time);
@@ -37,6 +43,8 @@ struct Swarm::Impl {
 
   [[nodiscard]] Result<void> open();
   [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
+  /// The same for another node, on the threads for that.
+  [[nodiscard]] asio::awaitable<Result<Torrent>> give_torrent(const Digest& digest);
   /// Where the session itself listens.
   [[nodiscard]] Tracker::Client own() const;
   void tidy();
@@ -50,6 +58,10 @@ struct Swarm::Impl {
   std::unique_ptr<SwarmTunnels> tunnels;
   std::unique_ptr<SwarmTransfers> transfers;
   std::unique_ptr<SwarmSeeds> seeds;
+
+  // For requests of other nodes: what they ask for must not wait behind torrents that are made.
+  asio::thread_pool quick{kQuickThreads};
+  asio::thread_pool making{kMakingThreads};
 
   std::mutex mutex;  // Guards what follows.
   std::condition_variable wake;
@@ -80,10 +92,11 @@ Result<void> Swarm::Impl::open() {
   SwarmTunnels::Calls calls;
   calls.digest_of = [this](std::span<const char> hash) { return session->digest_of(hash); };
   calls.prepare = [this](const Digest& digest) { return seeds->prepare(digest); };
-  tunnels = std::make_unique<SwarmTunnels>(tunnels_config, parts.peers, parts.tls, parts.pool,
+  tunnels = std::make_unique<SwarmTunnels>(tunnels_config, parts.peers, parts.tls, quick,
                                            std::move(calls));
   auto transfers_config = config.transfers;
   transfers_config.copies_rate = config.session.rates.receive_copies;
+  transfers_config.receive_rate = config.session.rates.receive;
   transfers = std::make_unique<SwarmTransfers>(
       transfers_config, SwarmTransfersParts{parts.peers.now()->self, parts.store, parts.directory,
                                             parts.clients, *session, *tunnels});
@@ -97,6 +110,19 @@ Result<void> Swarm::Impl::open() {
 Result<Torrent> Swarm::Impl::torrent(const Digest& digest) {
   if (const auto of = transfers->find(digest)) return of->transfer->torrent();
   return seeds->torrent(digest);
+}
+
+asio::awaitable<Result<Torrent>> Swarm::Impl::give_torrent(const Digest& digest) {
+  const auto look = [&]() -> Result<std::optional<Torrent>> {
+    if (const auto of = transfers->find(digest)) return of->transfer->torrent();
+    return seeds->made_torrent(digest);
+  };
+  auto made = co_await run_on(quick.get_executor(), look);
+  if (!made) co_return tl::unexpected(made.error());
+  if (*made) co_return **std::move(made);
+  const auto make = [&] { return torrent(digest); };
+  auto result = co_await run_on(making.get_executor(), make);
+  co_return result;
 }
 
 Tracker::Client Swarm::Impl::own() const {
@@ -205,8 +231,7 @@ asio::awaitable<Response> Swarm::serve(Request& request) {
   }
   const auto digest = Digest::parse(path.substr(kTorrentsPath.size()));
   if (!digest) co_return text_response(400, digest.error().message);
-  const auto ask = [&] { return impl_->torrent(*digest); };
-  const auto torrent = co_await run_on(impl_->parts.pool.get_executor(), ask);
+  const auto torrent = co_await impl_->give_torrent(*digest);
   Response response;
   if (torrent) {
     response.headers.add("Content-Type", "application/octet-stream");

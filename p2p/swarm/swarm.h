@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include "p2p/directory.h"
 #include "p2p/peer_clients.h"
@@ -34,7 +33,6 @@ struct SwarmParts {
   Directory& directory;
   PeerClients& clients;
   std::shared_ptr<TlsContext> tls;  // Shows this node's certificate.
-  asio::thread_pool& pool;          // Where blocking work of other nodes' requests runs.
 };
 
 /// Moves content between the nodes by BitTorrent, each to each, in pieces: from the store, and into

@@ -41,11 +41,27 @@ bool Torrents::stopping() const {
   return stopping_;
 }
 
-Result<Torrent> Torrents::kept(const Digest& digest) {
+Result<std::optional<Torrent>> Torrents::kept(const Digest& digest) {
   const auto text = store_.blobs().attachment(digest);
   if (!text) return tl::unexpected(text.error());
-  if (!*text) return fail(Errc::blob_unknown, "no torrent is kept of " + digest.to_string());
-  return Torrent::parse(digest, **text);
+  if (!*text) return std::nullopt;
+  auto torrent = Torrent::parse(digest, **text);
+  if (!torrent || torrent->kind() != kind_) return std::nullopt;
+  return *std::move(torrent);
+}
+
+Result<std::shared_ptr<BlobReader>> Torrents::open(const Digest& digest) {
+  auto reader = store_.blobs().open_any(digest, Wait::yes);
+  if (reader && (*reader)->info().size < kSwarmBytesMin) {
+    return fail(Errc::unsupported, digest.to_string() + " is too small to be shared by torrent");
+  }
+  return reader;
+}
+
+Result<std::optional<Torrent>> Torrents::made(const Digest& digest) {
+  const auto reader = open(digest);
+  if (!reader) return tl::unexpected(reader.error());
+  return kept(digest);
 }
 
 Result<Torrent> Torrents::make(const Digest& digest, BlobReader& reader) {
@@ -65,20 +81,16 @@ Result<Torrent> Torrents::make(const Digest& digest, BlobReader& reader) {
 }
 
 Result<Torrent> Torrents::of(const Digest& digest) {
-  auto reader = store_.blobs().open_any(digest, Wait::yes);
+  const auto reader = open(digest);
   if (!reader) return tl::unexpected(reader.error());
-  if ((*reader)->info().size < kSwarmBytesMin) {
-    return fail(Errc::unsupported, digest.to_string() + " is too small to be shared by torrent");
-  }
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopping_ || !making_.contains(digest); });
     if (stopping_) return ending();
     making_.insert(digest);
   }
-  auto torrent = kept(digest);
-  // One that cannot be read is made anew, too.
-  if (!torrent || torrent->kind() != kind_) torrent = make(digest, **reader);
+  auto found = kept(digest);
+  auto torrent = found && *found ? Result<Torrent>(**std::move(found)) : make(digest, **reader);
   const std::lock_guard lock(mutex_);
   making_.erase(digest);
   changed_.notify_all();

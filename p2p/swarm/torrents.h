@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -32,12 +33,17 @@ class Torrents {
   /// blob_unknown, unsupported (too small to be shared by torrent), unavailable (after stop()),
   /// corrupt or io.
   [[nodiscard]] Result<Torrent> of(const Digest& digest);
+  /// The same without reading the content: nothing if the torrent is still to be made. Blocks on
+  /// the disk for a moment alone.
+  [[nodiscard]] Result<std::optional<Torrent>> made(const Digest& digest);
 
   /// Ends what is under way. Blocks; idempotent.
   void stop();
 
  private:
-  [[nodiscard]] Result<Torrent> kept(const Digest& digest);
+  [[nodiscard]] Result<std::shared_ptr<BlobReader>> open(const Digest& digest);
+  /// Nothing, too, for one that cannot be read, or is of another kind.
+  [[nodiscard]] Result<std::optional<Torrent>> kept(const Digest& digest);
   [[nodiscard]] Result<Torrent> make(const Digest& digest, BlobReader& reader);
   void follow();
   [[nodiscard]] std::uint64_t follow_from(std::uint64_t sequence);

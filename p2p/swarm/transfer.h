@@ -17,7 +17,8 @@
 namespace shoal {
 
 /// What content is fetched for, the most urgent first: a client that waits, a client that may come,
-/// copies for the bad day. The last can be held back (SwarmRates).
+/// copies for the bad day. On one node, each holds back those behind it; the last can be held back
+/// always (SwarmRates).
 enum class SwarmClass { demand, prefetch, replication };
 
 [[nodiscard]] std::string_view to_string(SwarmClass value);

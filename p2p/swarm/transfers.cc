@@ -10,6 +10,7 @@
 #include "p2p/rendezvous.h"
 #include "p2p/swarm/piece_filler.h"
 #include "p2p/swarm/piece_plan.h"
+#include "p2p/swarm/rate_shares.h"
 
 namespace shoal {
 namespace {
@@ -35,26 +36,6 @@ milliseconds since(Steady::time_point time) {
   return std::chrono::duration_cast<milliseconds>(Steady::now() - time);
 }
 
-void log(const SwarmEnded& ended) {
-  std::string sources;
-  for (const auto& [source, bytes] : ended.sources) {
-    sources += fmt::format("{}{}:{}", sources.empty() ? "" : ",", source, bytes);
-  }
-  const auto took = ended.took.count();
-  if (ended.error) {
-    spdlog::warn("blob not fetched digest={} bytes={} of={} from={} ms={} error=\"{}\"",
-                 ended.digest.to_string(), ended.arrived_bytes, ended.bytes, sources, took,
-                 ended.error->message);
-    return;
-  }
-  spdlog::info(
-      "blob fetched digest={} bytes={} from={} ms={} mbit_per_s={:.1f} over_best={:.2f}"
-      " class={}",
-      ended.digest.to_string(), ended.bytes, sources, took,
-      static_cast<double>(ended.bytes) * 8 / 1000 / static_cast<double>(took), ended.over_best,
-      to_string(ended.of_class));
-}
-
 tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is stopping"); }
 
 }  // namespace
@@ -77,7 +58,8 @@ struct SwarmTransfers::Going : SwarmGoing {
   // Guarded by the mutex.
   bool looking = false;
   bool ending = false;
-  std::string trouble;  // The last failure of a way to get bytes.
+  std::string trouble;          // The last failure of a way to get bytes.
+  std::set<std::string> tried;  // Nodes, by BitTorrent.
 
   std::mutex plan_mutex;
   PiecePlan plan;  // Guarded by its mutex.
@@ -291,8 +273,7 @@ void SwarmTransfers::plan(Going& of) {
 }
 
 /// Of the peers to connect to, as far as there is room for more.
-std::vector<std::string> SwarmTransfers::addresses(const Going& going,
-                                                   const Directory::Found& found) {
+std::vector<std::string> SwarmTransfers::addresses(Going& going, const Directory::Found& found) {
   auto peers = found.holders;
   peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
   std::size_t room = config_.peers_max;
@@ -307,9 +288,26 @@ std::vector<std::string> SwarmTransfers::addresses(const Going& going,
     if (addresses.size() == room) break;
     if (barred_.contains(peer)) continue;
     const auto address = parts_.tunnels.address_of(peer);
-    if (address) addresses.push_back(*address);
+    if (!address) continue;
+    addresses.push_back(*address);
+    const std::lock_guard lock(mutex_);
+    going.tried.insert(peer);
   }
   return addresses;
+}
+
+/// Why a node that was tried could not be reached; "" if all could.
+std::string SwarmTransfers::tunnel_trouble(const Going& of) const {
+  std::set<std::string> tried;
+  {
+    const std::lock_guard lock(mutex_);
+    tried = of.tried;
+  }
+  for (const auto& peer : tried) {
+    const auto failure = parts_.tunnels.last_failure(peer);
+    if (failure) return failure->message;
+  }
+  return {};
 }
 
 // The end of a transfer.
@@ -352,7 +350,7 @@ void SwarmTransfers::commit(const GoingPtr& of) {
 void SwarmTransfers::end(const GoingPtr& of, Result<void> how, bool discard) {
   const auto& torrent = of->transfer->torrent();
   auto ended = summary(*of, how);
-  log(ended);
+  log_end(ended);
   if (!how) parts_.session.remove(torrent.digest);
   if (discard) {
     const auto discarded = parts_.store.arrivals().discard(torrent.digest);
@@ -408,22 +406,26 @@ void SwarmTransfers::watch() {
     if (stopping_) return;
     lock.unlock();
     const auto all = all_going();
-    if (config_.copies_rate > 0) share_copies_rate(all);
+    limit(all);
     for (const auto& of : all) look_at(of);
     lock.lock();
   }
 }
 
-/// What somebody waits for by now is not held back any more.
-void SwarmTransfers::share_copies_rate(const std::vector<GoingPtr>& all) {
-  const auto is_copy = [](const GoingPtr& of) {
-    return of->transfer->of_class() == SwarmClass::replication;
-  };
-  const auto copies = static_cast<std::uint64_t>(std::count_if(all.begin(), all.end(), is_copy));
+void SwarmTransfers::limit(const std::vector<GoingPtr>& all) {
+  std::vector<RateClaim> claims;
+  std::uint64_t rate = 0;
   for (const auto& of : all) {
-    const auto limit = is_copy(of) ? std::max<std::uint64_t>(config_.copies_rate / copies, 1) : 0;
-    if (of->limit == limit) continue;
-    if (parts_.session.limit(of->transfer->torrent().digest, limit)) of->limit = limit;
+    const bool moves = since(of->moved) < config_.stall;
+    claims.push_back({of->transfer->of_class(), moves, of->rate, of->limit});
+    rate += of->rate;
+  }
+  saturated_ = config_.receive_rate > 0 && rate >= config_.receive_rate / 2;
+  const auto limits = share_rates(claims, config_.copies_rate);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto& of = *all[i];
+    if (of.limit == limits[i]) continue;
+    if (parts_.session.limit(of.transfer->torrent().digest, limits[i])) of.limit = limits[i];
   }
 }
 
@@ -469,6 +471,7 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
         fmt::format("no right piece of {} came for {} ms", digest.to_string(), unchecked.count());
   }
   if (!fault.empty()) {
+    if (trouble.empty()) trouble = tunnel_trouble(*of);
     failed(digest, {Errc::timed_out, trouble.empty() ? fault : fault + ": " + trouble});
     return;
   }
@@ -493,7 +496,7 @@ void SwarmTransfers::look(const GoingPtr& of) {
       }
     }
     for (const auto& address : addresses(*of, found)) parts_.session.connect(digest, address);
-    const bool throttled = of->limit > 0;  // It is slow by order.
+    const bool throttled = of->limit > 0 || saturated_;  // It is slow by order.
     if (stuck && !throttled) {
       if (++fills_ <= kFillsMax) {
         fill(of, found);

@@ -22,6 +22,7 @@
 #include "p2p/barred_peers.h"
 #include "p2p/directory.h"
 #include "p2p/peer_clients.h"
+#include "p2p/swarm/ended.h"
 #include "p2p/swarm/session.h"
 #include "p2p/swarm/torrent_claims.h"
 #include "p2p/swarm/torrent_file.h"
@@ -43,6 +44,8 @@ struct SwarmTransfersConfig {
   std::size_t peers_max = 40;  // That one transfer connects to.
   /// Bytes a second that all transfers of the class replication get together; 0: no limit.
   std::uint64_t copies_rate = 0;
+  /// What the session receives at most, bytes a second; 0: no limit.
+  std::uint64_t receive_rate = 0;
 };
 
 /// What the transfers work with; all of it must outlive them.
@@ -64,21 +67,6 @@ struct SwarmGoing {
   std::atomic<Steady::time_point> moved{Steady::now()};  // When the last byte came.
   std::atomic<std::uint64_t> rate{0};       // bytes a second, of the last second or so,
   std::atomic<std::uint64_t> best_rate{0};  // and of its fastest.
-};
-
-/// A transfer that has ended.
-struct SwarmEnded {
-  Digest digest;
-  std::string repository{};
-  SwarmClass of_class{};
-  std::uint64_t bytes = 0;
-  std::uint64_t arrived_bytes = 0;
-  std::chrono::milliseconds took{};
-  /// How often the time that its fastest second would have taken for all of it; 0: too short to
-  /// say.
-  double over_best = 0;
-  std::vector<std::pair<std::string, std::uint64_t>> sources{};  // Nodes, "https", and their bytes.
-  std::optional<Error> error{};
 };
 
 /// The transfers of one node: begins them, watches that they move, and ends them.
@@ -138,8 +126,8 @@ class SwarmTransfers {
                  const std::vector<std::shared_ptr<Start>>& starts, SwarmClass of_class);
   void started(const Digest& digest, Start& start, Begun begun);
   void plan(Going& of);
-  [[nodiscard]] std::vector<std::string> addresses(const Going& going,
-                                                   const Directory::Found& found);
+  [[nodiscard]] std::vector<std::string> addresses(Going& going, const Directory::Found& found);
+  [[nodiscard]] std::string tunnel_trouble(const Going& of) const;
   void commit(const GoingPtr& of);
   /// `discard`: what came is not the content's.
   void end(const GoingPtr& of, Result<void> how, bool discard = false);
@@ -151,7 +139,7 @@ class SwarmTransfers {
 
   // On the watching thread.
   void watch();
-  void share_copies_rate(const std::vector<GoingPtr>& all);
+  void limit(const std::vector<GoingPtr>& all);
   void look_at(const GoingPtr& of);
 
   [[nodiscard]] GoingPtr going(const Digest& digest) const;
@@ -165,6 +153,7 @@ class SwarmTransfers {
   BarredPeers barred_;
   TorrentClaims claims_;
   std::atomic<std::uint64_t> https_bytes_{0};
+  std::atomic<bool> saturated_{false};  // As much comes as may, or nearly.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable wake_;

@@ -96,6 +96,7 @@ struct SwarmTunnels::Impl {
   using Source = std::pair<std::uint32_t, std::uint16_t>;  // Address and port.
   class Work;
   class Admission;
+  class Counted;
 
   // Each with the mutex held.
   [[nodiscard]] Result<Alias*> alias_of(const std::string& peer);
@@ -133,6 +134,7 @@ struct SwarmTunnels::Impl {
   std::vector<std::unique_ptr<Worker>> workers;
   std::atomic<std::size_t> next_worker{0};
   std::atomic<std::size_t> outgoing{0};
+  std::atomic<std::size_t> incoming{0};
   Gate busy;  // Everything that stop() waits for.
 
   std::mutex stop_mutex;
@@ -174,6 +176,18 @@ class SwarmTunnels::Impl::Work {
   Impl& impl_;
   const std::shared_ptr<TunnelLink> link_;
   bool begun_ = false;
+};
+
+/// One more, as long as it lives.
+class SwarmTunnels::Impl::Counted {
+ public:
+  explicit Counted(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::atomic<std::size_t>& count_;
 };
 
 /// A connection to the session that admits() knows.
@@ -322,6 +336,9 @@ asio::awaitable<Response> SwarmTunnels::Impl::serve(std::shared_ptr<Impl> self, 
 
   const Work work(*self);
   if (!work.begun()) co_return text_response(503, "the node is shutting down");
+  if (self->incoming >= self->config.incoming_max) {
+    co_return text_response(503, "too many nodes take content from here; ask another one");
+  }
   const auto prepare = [&] { return self->calls.prepare(*digest); };
   const auto prepared = co_await run_on(self->pool.get_executor(), prepare);
   if (!prepared) {
@@ -345,6 +362,7 @@ asio::awaitable<void> SwarmTunnels::Impl::come(std::shared_ptr<Impl> self, std::
       std::make_shared<TunnelLink>(connection.executor(), self->config.progress_timeout);
   const Work work(*self, link);
   if (!work.begun()) co_return;
+  const Counted counted(self->incoming);
   link->set_other(&connection);
   Result<void> let;
   try {

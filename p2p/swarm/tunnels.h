@@ -29,8 +29,10 @@ inline constexpr std::string_view kSwarmProtocol = "bittorrent";
 struct SwarmTunnelsConfig {
   std::string session_address;  // `127.0.0.1:6881`: where this node's BitTorrent listens.
   unsigned threads = 1;         // For outgoing tunnels; each stays on one.
-  /// Outgoing tunnels at once; more are refused. The server limits those that come in.
+  /// Tunnels at once; more are refused. Those that come in leave room on the server for other
+  /// requests of the nodes.
   std::size_t outgoing_max = 4096;
+  std::size_t incoming_max = 3072;
   /// For each step until a tunnel is open: the handshake of BitTorrent, a connection, TLS, an
   /// answer.
   std::chrono::milliseconds progress_timeout{10'000};
@@ -89,7 +91,8 @@ class SwarmTunnels {
   /// Answers GET /cluster/v1/swarm/DIGEST with `Upgrade: bittorrent` from request.peer, which the
   /// caller has found to be a member: 101, and the connection leads to the local session. 400; 403
   /// without a certificate; 404 when there is no such content; 426 without that upgrade; 503 when
-  /// it cannot be shared now, or after stop(). Errors carry a sentence as plain text.
+  /// it cannot be shared now, beyond incoming_max, or after stop(). Errors carry a sentence as
+  /// plain text.
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
 
   /// Tunnels that are open or about to be, either way.

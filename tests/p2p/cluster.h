@@ -238,7 +238,7 @@ class TestNode {
     }
     if (config.swarm) {
       auto begun = Swarm::start(
-          *config.swarm, {*store, peers, *directory, *clients, clients_config.tls, blocking});
+          *config.swarm, {*store, peers, *directory, *clients, clients_config.tls});
       REQUIRE(begun);
       swarm = std::move(*begun);
     }
@@ -301,7 +301,6 @@ class TestNode {
   std::optional<PeerClients> clients;
   std::optional<Directory> directory;
   std::optional<Announcer> announcer;
-  asio::thread_pool blocking{4};
   std::unique_ptr<Swarm> swarm;
   std::optional<BlobFetch> fetch;
   /// What the node says of a torrent in place of the truth; "": the truth.

@@ -210,6 +210,34 @@ TEST_CASE_METHOD(SlowCopiesTest, "A copy is slow until a client waits for it", "
   CHECK(copied);
 }
 
+struct NarrowLinkTest : SwarmTest {
+  NarrowLinkTest() : SwarmTest(narrow()) {}
+  static TestNodeConfig narrow() {
+    auto config = with_swarm();
+    config.swarm->session.rates.receive = 16 << 20;
+    return config;
+  }
+};
+
+TEST_CASE_METHOD(NarrowLinkTest, "What a client waits for overtakes a copy", "[p2p][swarm]") {
+  const auto copy = push(random_bytes(24 << 20, 8));
+  const auto wanted = push(random_bytes(24 << 20, 9));
+  Result<void> copied = fail(Errc::io, "not yet");
+  std::thread copier([&] { copied = node.fetch->fetch(name, copy, SwarmClass::replication); });
+  CHECK(eventually([&] {
+    const auto transfer = node.swarm->find(copy);
+    return transfer && transfer->arrival()->arrived_bytes() > 0;
+  }));
+  const auto transfer = node.swarm->find(copy);
+  REQUIRE(transfer);
+  const auto before = transfer->arrival()->arrived_bytes();
+  fetch(wanted);
+  const auto meanwhile = transfer->arrival()->arrived_bytes() - before;
+  CHECK(meanwhile < (24 << 20) / 4);  // A tenth, where it would be half.
+  copier.join();
+  CHECK(copied);
+}
+
 TEST_CASE_METHOD(SwarmTest, "Content that is deleted is not shared any more", "[p2p][swarm]") {
   const auto content = random_bytes(3 << 20, 5);
   const auto digest = push(content);

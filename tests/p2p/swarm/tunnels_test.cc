@@ -217,7 +217,8 @@ struct Node {
 
 /// `a`, whose session connects, and `b`, whose session is connected to.
 struct Pair {
-  explicit Pair(SwarmTunnelsConfig config = {}) : a(authority, "a", config), b(authority, "b") {
+  explicit Pair(SwarmTunnelsConfig config = {})
+      : a(authority, "a", config), b(authority, "b", config) {
     meet({b.url()});
   }
   void meet(std::vector<std::string> urls_of_b) {
@@ -413,6 +414,26 @@ TEST_CASE("A tunnel that cannot be opened is closed, and the cause is kept",
     CHECK(closed());
   }
   CHECK(nodes.idle());
+}
+
+TEST_CASE("There are as many tunnels as are allowed, each way", "[p2p][swarm][tunnel]") {
+  SwarmTunnelsConfig config;
+  bool outgoing = false;
+  SECTION("out of a node") {
+    config.outgoing_max = 1;
+    outgoing = true;
+  }
+  SECTION("into a node") { config.incoming_max = 1; }
+  Pair nodes(config);
+  {
+    const auto ends = nodes.open();
+    auto near = nodes.connect();
+    near.send(handshake());
+    CHECK(near.drain() == 0);
+    CHECK(nodes.a.failure("b") == (outgoing ? Errc::too_many : Errc::unavailable));
+  }
+  CHECK(nodes.idle());
+  (void)nodes.open();
 }
 
 TEST_CASE("The addresses of a peer are tried in order", "[p2p][swarm][tunnel]") {
