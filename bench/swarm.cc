@@ -1,6 +1,7 @@
-// shoal_bench_swarm: one end of a transfer over BitTorrent, on shoal's store or on one of the disks
-// that libtorrent brings itself, all with the same settings. Speaks with bench/swarm.py over
-// its standard streams: a line of JSON when it is ready, and one with what it found at the end.
+// shoal_bench_swarm: one end of a transfer. By BitTorrent, on shoal's store or on one of the disks
+// that libtorrent brings itself, all with the same settings; between nodes over HTTPS, from store
+// to store; or by a bare TCP connection. Speaks with bench/swarm.py over its standard streams: a
+// line of JSON when it is ready, and one with what it found at the end.
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,9 +10,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <string>
 
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/alert_types.hpp>
@@ -26,6 +29,8 @@
 #include "bench/clock.h"
 #include "bench/content.h"
 #include "bench/fatal.h"
+#include "bench/https_ends.h"
+#include "bench/tcp_ends.h"
 #include "p2p/swarm/session.h"
 #include "p2p/swarm/settings.h"
 #include "storage/store.h"
@@ -36,12 +41,17 @@ namespace {
 constexpr std::uint64_t kStep = 1 << 20;
 
 struct Options {
-  std::string disk = "store";
+  std::string way = "store";
   std::filesystem::path folder;
   std::filesystem::path torrent;  // Written by the seed, read by the peer.
   std::string peer;               // Where the seed listens.
   std::uint64_t size = 1 << 30;
 };
+
+/// Beside the torrent, where both ends find it.
+std::filesystem::path trust_of(const Options& options) {
+  return options.torrent.parent_path() / "trust";
+}
 
 Repository repository() { return *Repository::parse("bench/swarm"); }
 
@@ -142,9 +152,9 @@ void wait_for_end() {
   }
 }
 
-void seed_store(const Options& options) {
-  const auto store = open_store(options.folder);
-  const auto torrent = make_torrent(options.size);
+/// A store with the content, and its torrent where the other end finds it.
+std::unique_ptr<Store> fill_store(const Options& options, const Torrent& torrent) {
+  auto store = open_store(options.folder);
   if (!store->blobs().stat_any(torrent.digest, Wait::yes)) {
     const auto session = store->uploads().create(repository(), Algorithm::sha256);
     const auto upload = store->uploads().claim(repository(), session->id);
@@ -154,6 +164,12 @@ void seed_store(const Options& options) {
     expect((*upload)->commit(torrent.digest).has_value(), "the content is not stored");
   }
   write_torrent(options.torrent, torrent);
+  return store;
+}
+
+void seed_store(const Options& options) {
+  const auto torrent = make_torrent(options.size);
+  const auto store = fill_store(options, torrent);
   const auto session = SwarmSession::start({}, {});
   expect(session.has_value(), "no session");
   const auto reader = store->blobs().open_any(torrent.digest, Wait::yes);
@@ -186,16 +202,35 @@ void fetch_store(const Options& options) {
   say_done(usage);
 }
 
+void seed_https(const Options& options) {
+  const auto torrent = make_torrent(options.size);
+  const auto store = fill_store(options, torrent);
+  const HttpsSeed seed(*store, trust_of(options));
+  say_ready(seed.address());
+  const Usage usage;
+  wait_for_end();
+  say_done(usage);
+}
+
+void fetch_https(const Options& options) {
+  const auto store = open_store(options.folder);
+  const auto torrent = read_torrent(options.torrent);
+  HttpsPeer peer(*store, trust_of(options), options.peer);
+  const Usage usage;
+  peer.fetch(repository(), torrent.digest);
+  say_done(usage);
+}
+
 /// libtorrent with a disk of its own.
 class Plain {
  public:
   Plain(const Options& options, const Torrent& torrent) : torrent_(torrent) {
     lt::session_params params(swarm_settings("127.0.0.1:0"), {});
     // What is not kept cannot be checked.
-    params.settings.set_bool(lt::settings_pack::disable_hash_checks, options.disk == "none");
-    if (options.disk == "mmap") params.disk_io_constructor = lt::mmap_disk_io_constructor;
-    if (options.disk == "posix") params.disk_io_constructor = lt::posix_disk_io_constructor;
-    if (options.disk == "none") params.disk_io_constructor = lt::disabled_disk_io_constructor;
+    params.settings.set_bool(lt::settings_pack::disable_hash_checks, options.way == "none");
+    if (options.way == "mmap") params.disk_io_constructor = lt::mmap_disk_io_constructor;
+    if (options.way == "posix") params.disk_io_constructor = lt::posix_disk_io_constructor;
+    if (options.way == "none") params.disk_io_constructor = lt::disabled_disk_io_constructor;
     session_ = std::make_unique<lt::session>(std::move(params));
   }
 
@@ -213,7 +248,9 @@ class Plain {
                          static_cast<std::uint16_t>(std::stoi(peer.substr(colon + 1)))});
   }
 
-  std::string address() const { return "127.0.0.1:" + std::to_string(session_->listen_port()); }
+  [[nodiscard]] std::string address() const {
+    return "127.0.0.1:" + std::to_string(session_->listen_port());
+  }
 
   void wait_finished() {
     for (;;) {
@@ -232,14 +269,19 @@ class Plain {
   std::unique_ptr<lt::session> session_;
 };
 
+/// A file with the content, and its torrent where the other end finds it.
+std::filesystem::path fill_file(const Options& options, const Torrent& torrent) {
+  std::filesystem::create_directories(options.folder);
+  auto path = options.folder / torrent.digest.to_string();
+  std::ofstream file(path, std::ios::binary);
+  make_content(options.size, [&](std::string_view bytes) { file << bytes; });
+  write_torrent(options.torrent, torrent);
+  return path;
+}
+
 void seed_plain(const Options& options) {
   const auto torrent = make_torrent(options.size);
-  std::filesystem::create_directories(options.folder);
-  {
-    std::ofstream file(options.folder / torrent.digest.to_string(), std::ios::binary);
-    make_content(options.size, [&](std::string_view bytes) { file << bytes; });
-  }
-  write_torrent(options.torrent, torrent);
+  fill_file(options, torrent);
   Plain session(options, torrent);
   session.add(options.folder, true, "");
   say_ready(session.address());
@@ -258,26 +300,51 @@ void fetch_plain(const Options& options) {
   say_done(usage);
 }
 
+void seed_tcp(const Options& options) {
+  const auto file = fill_file(options, make_torrent(options.size));
+  const auto [listener, address] = listen_on_loopback();
+  say_ready(address.text);
+  const Usage usage;
+  send_file(listener, file);
+  wait_for_end();
+  say_done(usage);
+}
+
+void fetch_tcp(const Options& options) {
+  std::filesystem::create_directories(options.folder);
+  const Usage usage;
+  receive_file(options.peer, options.folder / "received", options.size);
+  say_done(usage);
+}
+
+/// How the content goes, and what either end does for it.
+struct Way {
+  void (*seed)(const Options&);
+  void (*fetch)(const Options&);
+};
+
+const std::map<std::string, Way> kWays = {
+    {"store", {seed_store, fetch_store}}, {"mmap", {seed_plain, fetch_plain}},
+    {"posix", {seed_plain, fetch_plain}}, {"none", {seed_plain, fetch_plain}},
+    {"https", {seed_https, fetch_https}}, {"tcp", {seed_tcp, fetch_tcp}},
+};
+
 int run(int argc, char** argv) {
   Options options;
-  CLI::App app("One end of a transfer over BitTorrent");
+  CLI::App app("One end of a transfer");
   app.require_subcommand(1);
   for (const auto* name : {"seed", "fetch"}) {
     auto* const command = app.add_subcommand(name);
-    command->add_option("--disk", options.disk)
-        ->check(CLI::IsMember({"store", "mmap", "posix", "none"}));
+    command->add_option("--way", options.way)->check(CLI::IsMember(kWays));
     command->add_option("--folder", options.folder)->required();
     command->add_option("--torrent", options.torrent)->required();
     command->add_option("--size", options.size);
     command->add_option("--peer", options.peer);
   }
   CLI11_PARSE(app, argc, argv);
-  const bool on_store = options.disk == "store";
-  if (app.got_subcommand("seed")) {
-    on_store ? seed_store(options) : seed_plain(options);
-  } else {
-    on_store ? fetch_store(options) : fetch_plain(options);
-  }
+  spdlog::set_level(spdlog::level::off);  // Its lines would stand on stdout, between ours.
+  const auto& way = kWays.at(options.way);
+  app.got_subcommand("seed") ? way.seed(options) : way.fetch(options);
   return 0;
 }
 

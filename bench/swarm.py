@@ -1,5 +1,6 @@
-"""One seed and one peer over loopback: shoal's store as libtorrent's disk beside the disks that
-libtorrent brings itself, and no disk at all; the same settings, each end a process of its own."""
+"""One seed and one peer over loopback, each end a process of its own. By BitTorrent: shoal's store
+as libtorrent's disk, the disks that libtorrent brings itself, and no disk at all, with the same
+settings. Beside it: from store to store as nodes do it without a swarm, and a bare TCP copy."""
 
 import argparse
 import json
@@ -16,7 +17,7 @@ from harness.stats import median, summary
 from harness.table import number, render
 
 ROOT = Path(__file__).resolve().parent.parent
-DISKS = ("store", "mmap", "posix", "none")
+WAYS = ("store", "mmap", "posix", "none", "https", "tcp")
 ROWS = {
     "mb_per_second": "MB/s",
     "seed_cpu": "CPU-s per GiB, seed",
@@ -54,9 +55,9 @@ class End:
         return self.line()
 
 
-def transfer(binary: Path, disk: str, size: int, folder: Path) -> dict[str, float]:
+def transfer(binary: Path, way: str, size: int, folder: Path) -> dict[str, float]:
     torrent = folder / "torrent"
-    common = ("--disk", disk, "--torrent", str(torrent), "--size", str(size))
+    common = ("--way", way, "--torrent", str(torrent), "--size", str(size))
     with End(binary, "seed", "--folder", str(folder / "seed"), *common) as seed:
         address = seed.line()["address"]
         with End(binary, "fetch", "--folder", str(folder / "peer"), "--peer", address,
@@ -78,8 +79,8 @@ def transfer(binary: Path, disk: str, size: int, folder: Path) -> dict[str, floa
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench swarm", description=__doc__)
     parser.add_argument("--size-mib", type=int, default=1024, help="of the blob (1024)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each disk, in turn (3)")
-    parser.add_argument("--disks", nargs="+", choices=DISKS, default=DISKS)
+    parser.add_argument("--rounds", type=int, default=3, help="of each way, in turn (3)")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR")
     parser.add_argument("--json", type=Path, default=ROOT / "build/bench-swarm.json")
     arguments = parser.parse_args()
@@ -89,30 +90,32 @@ def main() -> int:
     touched = min(6 * (arguments.size_mib << 20), machine.available_memory_bytes() // 2)
     Generator(arguments.build / "bench/shoal_bench")("warm", "--size", touched)
 
-    rounds = {disk: [] for disk in arguments.disks}
+    rounds = {way: [] for way in arguments.ways}
     for _ in range(arguments.rounds):
-        for disk in arguments.disks:
+        for way in arguments.ways:
             folder = Path(tempfile.mkdtemp(prefix="shoal-bench-swarm-"))
             try:
-                rounds[disk].append(transfer(binary, disk, arguments.size_mib << 20, folder))
+                rounds[way].append(transfer(binary, way, arguments.size_mib << 20, folder))
             finally:
                 shutil.rmtree(folder)
-            print(f"{disk}: {rounds[disk][-1]['both_cpu']:.2f} CPU-s per GiB", file=sys.stderr)
+            print(f"{way}: {rounds[way][-1]['both_cpu']:.2f} CPU-s per GiB", file=sys.stderr)
 
-    results = {disk: {name: [run[name] for run in runs] for name in ROWS}
-               for disk, runs in rounds.items()}
-    rows = [[label, *(number(median(results[disk][name])) for disk in arguments.disks)]
+    results = {way: {name: [run[name] for run in runs] for name in ROWS}
+               for way, runs in rounds.items()}
+    rows = [[label, *(number(median(results[way][name])) for way in arguments.ways)]
             for name, label in ROWS.items()]
     print(f"{arguments.size_mib} MiB from one seed to one peer, medians of {arguments.rounds}; "
-          "`store` verifies the digest and syncs, the others do neither\n")
-    print(render(["", *arguments.disks], rows))
-    own = [median(results[disk]["both_cpu"]) for disk in ("mmap", "posix") if disk in results]
-    if own and "store" in results:
-        ratio = median(results["store"]["both_cpu"]) / min(own)
-        print(f"\nCPU of `store` over libtorrent's best own disk: {ratio:.2f}")
+          "`store` and `https` verify the digest\nand sync, `tcp` syncs, the others do neither\n")
+    print(render(["", *arguments.ways], rows))
+    cpu = {way: median(of["both_cpu"]) for way, of in results.items()}
+    own = [cpu[way] for way in ("mmap", "posix") if way in cpu]
+    if own and "store" in cpu:
+        print(f"\nCPU of `store` over libtorrent's best own disk: {cpu['store'] / min(own):.2f}")
+    if "store" in cpu and "https" in cpu:
+        print(f"CPU of `store` over `https`: {cpu['store'] / cpu['https']:.2f}")
     arguments.json.write_text(json.dumps(
-        {disk: {name: summary(values) for name, values in of.items()}
-         for disk, of in results.items()}, indent=2) + "\n")
+        {way: {name: summary(values) for name, values in of.items()}
+         for way, of in results.items()}, indent=2) + "\n")
     return 0
 
 
