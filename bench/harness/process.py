@@ -46,6 +46,16 @@ class Account:
         """The part of rss_mb() that is not pages of files: heap and stacks."""
         return self._status_mb("RssAnon")
 
+    def read_bytes(self) -> int:
+        """What it has read of files, cached or not."""
+        return int((self._proc / "io").read_text().split("rchar:")[1].split()[0])
+
+    def threads(self) -> int:
+        return len(list((self._proc / "task").iterdir()))
+
+    def descriptors(self) -> int:
+        return len(list((self._proc / "fd").iterdir()))
+
     def wait_until_idle(self) -> None:
         """Until the process has used nearly nothing for a moment, so that work it put off (flushes,
         garbage collection) is charged to what caused it; or for at most QUIET_WAIT_MAX_S."""
