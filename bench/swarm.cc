@@ -1,6 +1,6 @@
 // shoal_bench_swarm: one end of a transfer. By BitTorrent, on shoal's store or on one of the disks
-// that libtorrent brings itself, all with the same settings; between nodes over HTTPS, from store
-// to store; or by a bare TCP connection. Speaks with bench/swarm.py over its standard streams: a
+// that libtorrent brings itself, all with the same settings; from node to node, by the swarm or
+// over HTTPS; or by a bare TCP connection. Speaks with bench/swarm.py over its standard streams: a
 // line of JSON when it is ready, and one with what it found at the end.
 
 #include <sys/resource.h>
@@ -29,7 +29,7 @@
 #include "bench/clock.h"
 #include "bench/content.h"
 #include "bench/fatal.h"
-#include "bench/https_ends.h"
+#include "bench/node_ends.h"
 #include "bench/tcp_ends.h"
 #include "p2p/swarm/session.h"
 #include "p2p/swarm/settings.h"
@@ -202,20 +202,27 @@ void fetch_store(const Options& options) {
   say_done(usage);
 }
 
-void seed_https(const Options& options) {
+NodeWay node_way(const Options& options) {
+  return options.way == "swarm" ? NodeWay::swarm : NodeWay::https;
+}
+
+void seed_node(const Options& options) {
   const auto torrent = make_torrent(options.size);
   const auto store = fill_store(options, torrent);
-  const HttpsSeed seed(*store, trust_of(options));
+  // As a node does it after a push.
+  const auto attached = store->blobs().attach(torrent.digest, torrent.encode());
+  expect(attached.has_value(), "the torrent is not kept");
+  const NodeSeed seed(*store, trust_of(options), node_way(options));
   say_ready(seed.address());
   const Usage usage;
   wait_for_end();
   say_done(usage);
 }
 
-void fetch_https(const Options& options) {
+void fetch_node(const Options& options) {
   const auto store = open_store(options.folder);
   const auto torrent = read_torrent(options.torrent);
-  HttpsPeer peer(*store, trust_of(options), options.peer);
+  NodePeer peer(*store, trust_of(options), options.peer, node_way(options));
   const Usage usage;
   peer.fetch(repository(), torrent.digest);
   say_done(usage);
@@ -326,7 +333,8 @@ struct Way {
 const std::map<std::string, Way> kWays = {
     {"store", {seed_store, fetch_store}}, {"mmap", {seed_plain, fetch_plain}},
     {"posix", {seed_plain, fetch_plain}}, {"none", {seed_plain, fetch_plain}},
-    {"https", {seed_https, fetch_https}}, {"tcp", {seed_tcp, fetch_tcp}},
+    {"swarm", {seed_node, fetch_node}},   {"https", {seed_node, fetch_node}},
+    {"tcp", {seed_tcp, fetch_tcp}},
 };
 
 int run(int argc, char** argv) {

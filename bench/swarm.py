@@ -1,6 +1,6 @@
 """One seed and one peer over loopback, each end a process of its own. By BitTorrent: shoal's store
 as libtorrent's disk, the disks that libtorrent brings itself, and no disk at all, with the same
-settings. Beside it: from store to store as nodes do it without a swarm, and a bare TCP copy."""
+settings. Beside it, with TLS: from node to node by the swarm and over HTTPS; and a bare copy."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from harness.stats import median, summary
 from harness.table import number, render
 
 ROOT = Path(__file__).resolve().parent.parent
-WAYS = ("store", "mmap", "posix", "none", "https", "tcp")
+WAYS = ("store", "mmap", "posix", "none", "swarm", "https", "tcp")
 ROWS = {
     "mb_per_second": "MB/s",
     "seed_cpu": "CPU-s per GiB, seed",
@@ -105,14 +105,16 @@ def main() -> int:
     rows = [[label, *(number(median(results[way][name])) for way in arguments.ways)]
             for name, label in ROWS.items()]
     print(f"{arguments.size_mib} MiB from one seed to one peer, medians of {arguments.rounds}; "
-          "`store` and `https` verify the digest\nand sync, `tcp` syncs, the others do neither\n")
+          "`store`, `swarm` and `https` verify the\n"
+          "digest and sync, `tcp` syncs, the others do neither; `swarm` and `https` go by TLS\n")
     print(render(["", *arguments.ways], rows))
     cpu = {way: median(of["both_cpu"]) for way, of in results.items()}
     own = [cpu[way] for way in ("mmap", "posix") if way in cpu]
     if own and "store" in cpu:
         print(f"\nCPU of `store` over libtorrent's best own disk: {cpu['store'] / min(own):.2f}")
-    if "store" in cpu and "https" in cpu:
-        print(f"CPU of `store` over `https`: {cpu['store'] / cpu['https']:.2f}")
+    for way in ("store", "swarm"):
+        if way in cpu and "https" in cpu:
+            print(f"CPU of `{way}` over `https`: {cpu[way] / cpu['https']:.2f}")
     arguments.json.write_text(json.dumps(
         {way: {name: summary(values) for name, values in of.items()}
          for way, of in results.items()}, indent=2) + "\n")
