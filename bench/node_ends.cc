@@ -58,7 +58,7 @@ struct Node {
         clients({tls, kProgressTimeout}, peers),
         directory({}, peers, clients, table) {
     if (way == NodeWay::https) return;
-    swarm = must(Swarm::start({}, {store, peers, directory, clients, tls, blocking}));
+    swarm = must(Swarm::start({}, {store, peers, directory, clients, tls}));
   }
   ~Node() {
     clients.interrupt();

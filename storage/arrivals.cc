@@ -33,8 +33,9 @@ class PieceArrival final : public Arrival {
       : core_(core),
         table_(table),
         info_(std::move(info)),
+        content_id_(record.content_id),
+        pin_(core.content->pin(content_id_)),
         record_(std::move(record)),
-        pin_(core.content->pin(record_.content_id)),
         places_(std::move(places)),
         next_run_(places_.next_run()),
         hasher_(info_.digest.algorithm()) {
@@ -102,7 +103,7 @@ class PieceArrival final : public Arrival {
       unit = places_.unit_bytes();
     }
     if (wait == Wait::no) return fail(Errc::would_block, "segments are read from the disk");
-    auto bytes = core_.content->read(record_.content_id, value);
+    auto bytes = core_.content->read(content_id_, value);
     if (bytes) bytes->narrow(offset % unit, max);
     return bytes;
   }
@@ -160,9 +161,11 @@ class PieceArrival final : public Arrival {
   ArrivalTable& table_;
   const ArrivalInfo info_;
 
-  std::mutex storing_;  // Guards the next four, but for reads of the content id.
-  ArrivalRecord record_;
+  const std::uint64_t content_id_;
   const std::shared_ptr<void> pin_;
+
+  std::mutex storing_;  // Guards the next three.
+  ArrivalRecord record_;
   bool gone_ = false;
   bool committed_ = false;
 
@@ -181,7 +184,7 @@ class PieceArrival final : public Arrival {
 Result<std::uint64_t> PieceArrival::write_run(const std::map<std::uint32_t, Held>& pieces,
                                               std::uint16_t run) {
   Places places(info_.size, info_.piece_bytes);
-  const auto writer = core_.content->write(record_.content_id, 0);
+  const auto writer = core_.content->write(content_id_, 0);
   for (const auto& [piece, held] : pieces) {
     places.place(piece, run);
     const std::uint64_t start = piece * info_.piece_bytes;
