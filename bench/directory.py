@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from harness.generator import Generator, GeneratorError
-from harness.table import number, render
+from kit.generator import Generator, GeneratorError
+from kit.table import number, render
 
 ROOT = Path(__file__).resolve().parent.parent
 PHASES = {

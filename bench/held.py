@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness import machine
-from harness.generator import Generator, GeneratorError
-from harness.servers import ServerError, Shoal, free_port
-from harness.table import number, render
+from kit import machine
+from kit.generator import Generator, GeneratorError
+from kit.servers import ServerError, Shoal, free_port
+from kit.table import number, render
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_BYTES = 16 << 10

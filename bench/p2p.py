@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # The harness of the end-to-end tests makes the hosts; it has the name of the one here.
 sys.path[0] = str(ROOT / "tests/e2e")
 
-from harness import hosts as hosts_of, node as node_of  # noqa: E402
-from harness.http import ACCEPT, digest_of, image_manifest  # noqa: E402
-from harness.process import run, until  # noqa: E402
+from kit import hosts as hosts_of, node as node_of  # noqa: E402
+from kit.http import ACCEPT, digest_of, image_manifest  # noqa: E402
+from kit.process import run, until  # noqa: E402
 
 MBIT = 125_000  # Bytes a second.
 SECONDS = 900   # At most, for one transfer.

@@ -1,6 +1,6 @@
 """Measures a shoal node beside Debian's docker-registry, doing the same work in turn.
 
-docs/benchmarks.md says what is measured and how. The parts are in harness/, the operations in
+docs/benchmarks.md says what is measured and how. The parts are in kit/, the operations in
 registry_ops.py; the bytes are moved by shoal_bench (C++), so that this program is never in the way.
 """
 
@@ -16,9 +16,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from harness import machine
-from harness.generator import Generator, GeneratorError
-from harness.servers import Distribution, Server, ServerError, Shoal
+from kit import machine
+from kit.generator import Generator, GeneratorError
+from kit.servers import Distribution, Server, ServerError, Shoal
 from registry_ops import (BULK_FLOORS, BULK_OPERATIONS, NEEDS_LISTS, QUICK, SMALL_FLOORS,
                           SMALL_OPERATIONS, Operation, Session, Settings, push_small)
 from registry_report import Results, text

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.generator import Generator
-from harness.servers import Server
+from kit.generator import Generator
+from kit.servers import Server
 
 MIB = 1 << 20
 BAR_BYTES = 512 * MIB  # Bulk figures are given per so many bytes, whatever was moved.

@@ -1,8 +1,8 @@
 """What the registry benchmark found, as a table for people and as a document for programs."""
 
-from harness import machine
-from harness.stats import median, ratio, summary
-from harness.table import number, render
+from kit import machine
+from kit.stats import median, ratio, summary
+from kit.table import number, render
 from registry_ops import (BULK_OPERATIONS, FLOOR_TITLES, SMALL_OPERATIONS, Operation, Settings,
                           Unit)
 

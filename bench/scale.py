@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness.generator import Generator, GeneratorError
-from harness.table import number, render
+from kit.generator import Generator, GeneratorError
+from kit.table import number, render
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = {

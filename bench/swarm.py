@@ -1,124 +1,94 @@
-"""One seed and one peer over loopback, each end a process of its own. By BitTorrent: shoal's store
-as libtorrent's disk, the disks that libtorrent brings itself, and no disk at all, with the same
-settings. Beside it, with TLS: from node to node by the swarm and over HTTPS; and a bare copy."""
+"""The swarm lab: real nodes on hosts of their own with shaped links get the same content, and how
+long that takes is held against the least time that the links allow. Needs root."""
 
 import argparse
 import json
+import os
 import shutil
-import subprocess
+import signal
 import sys
-import tempfile
+import time
 from pathlib import Path
 
-from harness import machine
-from harness.generator import Generator
-from harness.process import die_with_parent
-from harness.stats import median, summary
-from harness.table import number, render
+from kit import machine
+from lab import report
+from lab.lab import MIB, Lab, Options
+from lab.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
-WAYS = ("store", "mmap", "posix", "none", "swarm", "https", "tcp")
-ROWS = {
-    "mb_per_second": "MB/s",
-    "seed_cpu": "CPU-s per GiB, seed",
-    "peer_cpu": "CPU-s per GiB, peer",
-    "both_cpu": "CPU-s per GiB, both",
-    "seed_peak_mb": "peak MB, seed",
-    "peer_peak_mb": "peak MB, peer",
-    "peer_anonymous_mb": "anonymous MB at the end, peer",
-}
+TOOLS = ("ip", "tc", "nsenter", "curl")
 
 
-class End:
-    """One process of shoal_bench_swarm; ends with the block, whatever happens."""
-
-    def __init__(self, binary: Path, *arguments: str):
-        self.process = subprocess.Popen([binary, *arguments], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True,
-                                        preexec_fn=die_with_parent)
-
-    def __enter__(self) -> "End":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def line(self) -> dict:
-        text = self.process.stdout.readline()
-        if not text:
-            raise RuntimeError(f"shoal_bench_swarm ended with {self.process.wait()}")
-        return json.loads(text)
-
-    def finish(self) -> dict:
-        self.process.stdin.close()
-        return self.line()
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench swarm", description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="W", help="W1 to W10; all of them")
+    parser.add_argument("--hosts", type=int, default=20, help="that want the content (20)")
+    parser.add_argument("--rate", type=float, default=64, metavar="MBIT",
+                        help="of each link, either way (64)")
+    parser.add_argument("--size", type=int, default=96, metavar="MIB", help="of a blob (96)")
+    parser.add_argument("--layers", type=int, default=14,
+                        help="that the 140 MB image of W3 has (14)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="R",
+                        help="repetitions, with other content each (1)")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR")
+    parser.add_argument("--json", type=Path, default=ROOT / "build/bench-swarm.json",
+                        metavar="FILE")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.workloads if name not in WORKLOADS]
+    if unknown:
+        parser.error(f"there is no workload {unknown[0]}; there are: {' '.join(WORKLOADS)}")
+    for name in ("hosts", "rate", "size", "layers", "seeds"):
+        if getattr(given, name) <= 0:
+            parser.error(f"--{name} must be above zero")
+    return given
 
 
-def transfer(binary: Path, way: str, size: int, folder: Path) -> dict[str, float]:
-    torrent = folder / "torrent"
-    common = ("--way", way, "--torrent", str(torrent), "--size", str(size))
-    with End(binary, "seed", "--folder", str(folder / "seed"), *common) as seed:
-        address = seed.line()["address"]
-        with End(binary, "fetch", "--folder", str(folder / "peer"), "--peer", address,
-                 *common) as peer:
-            fetched = peer.line()
-        served = seed.finish()
-    gib = size / 2**30
-    return {
-        "mb_per_second": size / 1e6 / fetched["seconds"],
-        "seed_cpu": served["cpu_seconds"] / gib,
-        "peer_cpu": fetched["cpu_seconds"] / gib,
-        "both_cpu": (served["cpu_seconds"] + fetched["cpu_seconds"]) / gib,
-        "seed_peak_mb": served["peak_mb"],
-        "peer_peak_mb": fetched["peak_mb"],
-        "peer_anonymous_mb": fetched["anonymous_mb"],
-    }
+def missing(binary: Path) -> list[str]:
+    found = [tool for tool in TOOLS if not shutil.which(tool)]
+    if os.geteuid() != 0:
+        found.append("root, for network namespaces and their links")
+    if not binary.exists():
+        found.append(f"{binary} (./dev bench swarm builds it)")
+    return found
+
+
+def end_on_signal(number: int, _) -> None:
+    sys.exit(128 + number)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./dev bench swarm", description=__doc__)
-    parser.add_argument("--size-mib", type=int, default=1024, help="of the blob (1024)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each way, in turn (3)")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
-    parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR")
-    parser.add_argument("--json", type=Path, default=ROOT / "build/bench-swarm.json")
-    arguments = parser.parse_args()
-    binary = arguments.build / "bench/shoal_bench_swarm"
+    given = parse()
+    binary = (given.build / "cli/shoal").resolve()
+    lacking = missing(binary)
+    if lacking:
+        print(f"bench: the swarm lab needs {'; '.join(lacking)}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, end_on_signal)
+    signal.signal(signal.SIGHUP, end_on_signal)
 
-    # A virtual machine pays for the first touch of each page: nobody shall be charged for it.
-    touched = min(6 * (arguments.size_mib << 20), machine.available_memory_bytes() // 2)
-    Generator(arguments.build / "bench/shoal_bench")("warm", "--size", touched)
+    started = time.monotonic()
 
-    rounds = {way: [] for way in arguments.ways}
-    for _ in range(arguments.rounds):
-        for way in arguments.ways:
-            folder = Path(tempfile.mkdtemp(prefix="shoal-bench-swarm-"))
-            try:
-                rounds[way].append(transfer(binary, way, arguments.size_mib << 20, folder))
-            finally:
-                shutil.rmtree(folder)
-            print(f"{way}: {rounds[way][-1]['both_cpu']:.2f} CPU-s per GiB", file=sys.stderr)
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - started:5.0f} s] {text}", file=sys.stderr, flush=True)
 
-    results = {way: {name: [run[name] for run in runs] for name in ROWS}
-               for way, runs in rounds.items()}
-    rows = [[label, *(number(median(results[way][name])) for way in arguments.ways)]
-            for name, label in ROWS.items()]
-    print(f"{arguments.size_mib} MiB from one seed to one peer, medians of {arguments.rounds}; "
-          "`store`, `swarm` and `https` verify the\n"
-          "digest and sync, `tcp` syncs, the others do neither; `swarm` and `https` go by TLS\n")
-    print(render(["", *arguments.ways], rows))
-    cpu = {way: median(of["both_cpu"]) for way, of in results.items()}
-    own = [cpu[way] for way in ("mmap", "posix") if way in cpu]
-    if own and "store" in cpu:
-        print(f"\nCPU of `store` over libtorrent's best own disk: {cpu['store'] / min(own):.2f}")
-    for way in ("store", "swarm"):
-        if way in cpu and "https" in cpu:
-            print(f"CPU of `{way}` over `https`: {cpu[way] / cpu['https']:.2f}")
-    arguments.json.write_text(json.dumps(
-        {way: {name: summary(values) for name, values in of.items()}
-         for way, of in results.items()}, indent=2) + "\n")
-    return 0
+    options = Options(given.hosts, given.rate, given.size * MIB, given.layers, binary, say)
+    rows: dict[str, dict] = {}
+    with Lab(options) as lab:
+        for repetition in range(given.seeds):
+            for name in given.workloads or WORKLOADS:
+                for row in WORKLOADS[name](lab):
+                    kept = rows.setdefault(row.key, {"workload": name, "label": row.label,
+                                                     "rounds": []})
+                    kept["rounds"].append(row.figures)
+                    say(f"{name} {row.label}: {row.figures.get('over_bound', 0):.2f} x the bound")
+    print(machine.line(machine.describe()))
+    print(report.table(rows))
+    given.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    failed = [failure for row in rows.values() for one in row["rounds"]
+              for failure in one.get("failed", [])]
+    for failure in failed:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

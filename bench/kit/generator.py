@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from harness.process import die_with_parent
+from kit.process import die_with_parent
 
 TIMEOUT_S = 900
 

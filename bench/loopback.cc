@@ -1,7 +1,7 @@
-// shoal_bench_swarm: one end of a transfer. By BitTorrent, on shoal's store or on one of the disks
-// that libtorrent brings itself, all with the same settings; from node to node, by the swarm or
-// over HTTPS; or by a bare TCP connection. Speaks with bench/swarm.py over its standard streams: a
-// line of JSON when it is ready, and one with what it found at the end.
+// shoal_bench_loopback: one end of a transfer. By BitTorrent, on shoal's store or on one of the
+// disks that libtorrent brings itself, all with the same settings; from node to node, by the swarm
+// or over HTTPS; or by a bare TCP connection. Speaks with bench/loopback.py over its standard
+// streams: a line of JSON when it is ready, and one with what it found at the end.
 
 #include <sys/resource.h>
 #include <unistd.h>

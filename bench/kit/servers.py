@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness.process import Account, die_with_parent
+from kit.process import Account, die_with_parent
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30

@@ -1,0 +1,132 @@
+"""A running cluster in the lab: one seed, and the hosts that want what it has."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.http import image_manifest
+from harness.process import run, until
+
+from .network import LabHost, LabNetwork, Rates, measure_links
+
+SECONDS = 600  # At most, for anything that is waited for.
+BACKGROUND = "copies"  # The repository of which all nodes keep a copy.
+FLAGS = ("--cluster-replicas", "1", "--cluster-durability", "local", "--cluster-repair-delay", "1s",
+         "--store-scrub-rate", "0", "--log-format", "json")
+
+
+@dataclass(frozen=True)
+class Image:
+    repository: str
+    tag: str
+    config: tuple[str, int]  # Digest and size.
+    layers: tuple[tuple[str, int], ...]
+
+    @property
+    def size(self) -> int:
+        return sum(size for _, size in self.layers)
+
+    @property
+    def digests(self) -> list[str]:
+        return [digest for digest, _ in self.layers]
+
+
+class Cluster:
+    """The first host keeps the cluster's state and is a peer as the others; the second is the seed.
+    So the seed can be killed and the state stays."""
+
+    def __init__(self, network: LabNetwork, peers: int, mbit: float):
+        self.network = network
+        self.mbit = mbit
+        self._images = 0
+        home, self.seed, *others = [network.host() for _ in range(peers + 1)]
+        self.peers = [home, *others]
+        self._token = ""
+        self._flags = [*FLAGS, "--cluster-replicas-for", f"{BACKGROUND}/*={peers + 1}"]
+        for host in self.hosts:
+            host.flags += self._flags
+        home.start()
+        with home.api() as api:
+            answer = api.send("POST", "/shoal/v1/cluster/tokens?ttl=86400&uses=1000")
+        assert answer.status == 201, answer.body
+        self._token = answer.json()["token"]
+        for host in (self.seed, *others):
+            host.begin_to_join(home, self._token)
+        for host in (self.seed, *others):
+            host.until_ready()
+        self.until_live()
+        for host in self.hosts:
+            host.shape(mbit, mbit)
+
+    @property
+    def hosts(self) -> list[LabHost]:
+        return [self.seed, *self.peers]
+
+    def late_host(self) -> LabHost:
+        """One more, not started yet."""
+        host = self.network.host()
+        host.flags += self._flags
+        host.shape(self.mbit, self.mbit)
+        return host
+
+    def begin_late(self, host: LabHost) -> None:
+        host.begin_to_join(self.peers[0], self._token)
+
+    def until_live(self) -> None:
+        """Until each sees all of them, and nobody else, alive."""
+        wanted = {host.name for host in self.hosts}
+
+        def sees_all(host: LabHost) -> bool:
+            with host.api() as api:
+                members = api.send("GET", "/shoal/v1/cluster/status").json()["members"]
+            return {member["name"] for member in members if member["live"]} == wanted
+
+        for host in self.hosts:
+            until(lambda host=host: sees_all(host), f"{host.name} sees all members", SECONDS)
+
+    def links(self, hosts: Sequence[LabHost] | None = None) -> dict[str, Rates]:
+        return measure_links(self.network, list(hosts or self.hosts))
+
+    def push(self, sizes: Sequence[int], repository: str = "lab/app",
+             at: LabHost | None = None) -> Image:
+        """Layers of random bytes, each with its torrent made, under a tag of their own."""
+        host = at or self.seed
+        self._images += 1
+        tag = f"{self._images}"
+        layers = []
+        with host.api(SECONDS) as api:
+            config = json.dumps({"image": self._images}).encode()
+            config_digest, pushed = api.push_blob(repository, config)
+            assert pushed.status == 201, pushed.body
+            for size in sizes:
+                digest, pushed = api.push_blob(repository, os.urandom(size))
+                assert pushed.status == 201, pushed.body
+                layers.append((digest, size))
+            _, answer = api.push_manifest(repository, tag, image_manifest(
+                (config_digest, len(config)), layers))
+            assert answer.status == 201, answer.body
+        image = Image(repository, tag, (config_digest, len(config)), tuple(layers))
+        for digest, size in layers:
+            if size >= 2 << 20:  # Smaller ones have none.
+                ask_torrent(host, digest)
+        return image
+
+    def forget(self, image: Image) -> None:
+        """Everywhere, so that a long run does not fill the disk."""
+        with self.seed.api(SECONDS) as api:
+            api.send("DELETE", f"/v2/{image.repository}/manifests/{image.tag}")
+            for digest in image.digests:
+                api.send("DELETE", f"/v2/{image.repository}/blobs/{digest}")
+
+
+def ask_torrent(host, digest: str) -> None:
+    """As another node does; the answer waits until it is made."""
+    member = host.data / "cluster/node.pem"
+    run(host.enter(["curl", "--silent", "--fail", "--insecure", "--max-time", "300", "--output",
+                    "/dev/null", "--cert", member, "--key", member,
+                    f"https://{host.cluster_address}/cluster/v1/torrents/{digest}"]))
+
+
+def wait_for(condition: Callable, what: str):
+    return until(condition, what, SECONDS)

@@ -1,0 +1,184 @@
+"""One distribution: hosts that get an image, together or one after the other, and the figures of
+it."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .bound import Bound, bound
+from .client import Client, Reading
+from .cluster import SECONDS, Cluster, Image
+from .measure import Meter, percentile, skew
+from .network import LabHost, Rates
+
+STORED_SECONDS = 30  # After a client has the last byte.
+
+
+@dataclass
+class Plan:
+    """Who gets the image, and how."""
+
+    image: Image
+    peers: Sequence[LabHost]
+    reads: bool = True  # A client on each reads it; else each is only asked for the manifest.
+    delays: Mapping[str, float] = field(default_factory=dict)  # By host: seconds until it begins.
+    seeds: Sequence[LabHost] = ()  # Who has it; the cluster's seed unless said.
+    # Called in a thread of its own when the clock has started, with the meter.
+    during: Callable[[Meter], None] | None = None
+    lost: Sequence[str] = ()  # Hosts whose pulls need not end well.
+    # From the measured rates, where it is not that of Kumar and Ross for all hosts at once.
+    least: Callable[[dict[str, Rates]], float] | None = None
+
+
+def bound_of(plan_size: float, seeds: Sequence[LabHost], peers: Sequence[LabHost],
+             links: Mapping[str, Rates]) -> Bound:
+    return bound(plan_size, [links[host.name].up for host in seeds],
+                 [links[host.name].up for host in peers],
+                 [links[host.name].down for host in peers])
+
+
+class _Pull:
+    """Of one host, in a thread of its own. Times are since it began."""
+
+    def __init__(self, plan: Plan, host: LabHost, meter: Meter, gate: threading.Barrier):
+        self.host = host
+        self._plan = plan
+        self._meter = meter
+        self._gate = gate
+        self._client = Client(host, plan.image)
+        self.reading: Reading = self._client.reading
+        self.stored_s: float | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    @property
+    def complete_s(self) -> float | None:
+        """The client has all of it, and so does the node."""
+        if self.reading.error or self.stored_s is None:
+            return None
+        return max(self.stored_s, self.reading.end_s or 0)
+
+    def _run(self) -> None:
+        self._gate.wait()
+        time.sleep(self._plan.delays.get(self.host.name, 0))
+        reading = self.reading
+        reading.start = time.monotonic()
+        seconds = STORED_SECONDS
+        if self._plan.reads:
+            self._client.read()
+        else:
+            self._client.prefetch()
+            seconds = SECONDS
+        if reading.error:
+            return
+        stored = self._meter.wait_stored(self.host, self._plan.image.digests, seconds)
+        if stored is None:
+            reading.error = "the node has not kept it"
+        else:
+            self.stored_s = stored - (reading.start - self._meter.start)
+
+
+def distribute(cluster: Cluster, plan: Plan) -> dict:
+    """The figures of one repetition, for the JSON. Raises nothing for pulls that fail."""
+    seeds = list(plan.seeds or [cluster.seed])
+    links = cluster.links([*seeds, *plan.peers])
+    size = plan.image.size
+    terms = bound_of(size, seeds, plan.peers, links)
+    least = plan.least(links) if plan.least else terms.seconds
+    # Nodes that are started later have no books yet.
+    hosts = [host for host in (*seeds, *plan.peers) if host.process]
+    with Meter(cluster.network, hosts) as meter:
+        gate = threading.Barrier(len(plan.peers) + 1)
+        pulls = [_Pull(plan, host, meter, gate) for host in plan.peers]
+        meter.begin()
+        gate.wait()
+        if plan.during:
+            threading.Thread(target=plan.during, args=(meter,), daemon=True).start()
+        for pull in pulls:
+            pull.thread.join()
+    figures = {
+        "hosts": len(plan.peers), "bytes": size, "bound_s": least, "bound": terms.json(),
+        "links_mbit": {name: [rates.up * 8e-6, rates.down * 8e-6]
+                       for name, rates in links.items()},
+        **_times(pulls, least, plan), **_costs(meter, plan, seeds), "notes": meter.barred,
+        "picture": _picture(meter, plan, seeds, links)}
+    return figures
+
+
+def _times(pulls: Sequence[_Pull], least: float, plan: Plan) -> dict:
+    done = [pull for pull in pulls if pull.complete_s is not None]
+    complete = [pull.complete_s for pull in done]
+    half = [pull.reading.half_s for pull in done if pull.reading.half_s is not None]
+    first = [pull.reading.first_byte_s for pull in done
+             if pull.reading.first_byte_s is not None]
+    figures = {
+        "failed": [f"{pull.host.name}: {pull.reading.error}" for pull in pulls
+                   if pull.complete_s is None and pull.host.name not in plan.lost],
+        "complete_s": {pull.host.name: pull.complete_s for pull in done},
+        "clients_end_s": {pull.host.name: pull.reading.end_s for pull in done
+                          if pull.reading.end_s},
+    }
+    if complete:
+        figures |= {"p50_s": percentile(complete, 0.5), "p99_s": percentile(complete, 0.99),
+                    "max_s": max(complete), "over_bound": max(complete) / least,
+                    "p50_over_bound": percentile(complete, 0.5) / least}
+    if half:
+        figures |= {"half_s": max(half), "half_over_bound": max(half) / least,
+                    "first_byte_s": percentile(first, 0.5), "first_byte_max_s": max(first)}
+    return figures
+
+
+def _costs(meter: Meter, plan: Plan, seeds: Sequence[LabHost]) -> dict:
+    size = plan.image.size
+    nodes = meter.nodes
+    peers = [nodes[host.name] for host in plan.peers
+             if host.name in nodes and host.name not in plan.lost]
+    givers = [nodes[host.name] for host in seeds if host.name in nodes]
+    moved = sum(node.received for node in peers)
+    figures = {
+        "cpu_s_per_gib": sum(node.cpu_s for node in nodes.values()) / (moved / 2**30)
+        if moved else None,
+        "peak_rss_mb": max((node.peak_rss_mb for node in nodes.values()), default=None),
+        "https_share": sum(node.https for node in peers) / moved if moved else None,
+    }
+    wire = sum(meter.sent(host) for host in seeds)
+    figures["seed_copies_wire"] = wire / size
+    if givers:
+        figures["seed_copies"] = sum(node.sent for node in givers) / size
+    if peers:
+        # What came beyond one copy, pieces that were wrong included.
+        figures["duplicate_share"] = moved / (size * len(peers)) - 1
+        figures["upload_skew"] = skew([node.sent for node in peers])
+    figures["wrong_bytes"] = sum(arrival.wrong for of in meter.arrivals.values()
+                                 for arrival in of.values())
+    return figures
+
+
+def _picture(meter: Meter, plan: Plan, seeds: Sequence[LabHost],
+             links: Mapping[str, Rates]) -> dict:
+    """What the plots are drawn from."""
+    wanted = set(plan.image.digests)
+    pieces = {}
+    for host in plan.peers:
+        points: list[tuple[float, float]] = []
+        arrivals = {digest: arrival for digest, arrival in
+                    meter.arrivals.get(host.name, {}).items() if digest in wanted}
+        if len(arrivals) == 1:
+            arrival = next(iter(arrivals.values()))
+            points = [(round(at, 3), count / arrival.pieces) for at, count in arrival.points]
+            if arrival.stored_s is not None:
+                points.append((round(arrival.stored_s, 3), 1.0))
+        pieces[host.name] = points
+    use = {}
+    samples = meter.samples
+    for host in (*seeds, *plan.peers):
+        rows = []
+        for (since, before), (until, after) in zip(samples, samples[1:]):
+            if until > since and host.link in before and host.link in after:
+                spent = until - since
+                rows.append((round(until, 2), *(
+                    round((after[host.link][way] - before[host.link][way]) / spent / rate, 3)
+                    for way, rate in enumerate((links[host.name].up, links[host.name].down)))))
+        use[host.name] = rows
+    return {"pieces": pieces, "links": use, "seeds": [host.name for host in seeds]}

@@ -1,0 +1,52 @@
+"""The figures for people: a table of the rows, medians over the repetitions with least and most."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from kit.table import number, render
+
+# Name in the JSON, heading, factor.
+COLUMNS = (
+    ("bound_s", "bound s", 1),
+    ("p50_over_bound", "p50 /bound", 1),
+    ("over_bound", "max /bound", 1),
+    ("half_over_bound", "half /bound", 1),
+    ("first_byte_s", "1st byte ms", 1000),
+    ("seed_copies_wire", "seed copies", 1),
+    ("duplicate_share", "dup. %", 100),
+    ("upload_skew", "skew", 1),
+    ("cpu_s_per_gib", "CPU-s/GiB", 1),
+    ("peak_rss_mb", "RSS MB", 1),
+)
+
+
+def summary(rounds: Sequence[Mapping], name: str) -> dict | None:
+    """Of one figure over the repetitions that have it."""
+    values = [one[name] for one in rounds if one.get(name) is not None]
+    if not values:
+        return None
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def cell(rounds: Sequence[Mapping], name: str, factor: float) -> str:
+    of = summary(rounds, name)
+    if of is None:
+        return ""
+    text = number(of["median"] * factor)
+    if len(rounds) > 1:
+        text += f" ({number(of['min'] * factor)}-{number(of['max'] * factor)})"
+    return text
+
+
+def table(rows: Mapping[str, dict]) -> str:
+    lines = []
+    for key, row in rows.items():
+        rounds = row["rounds"]
+        if not rounds:
+            lines.append([f"{row['workload']}: {row['label']}"])
+            continue
+        failed = sum(len(one.get("failed", [])) for one in rounds)
+        label = f"{row['workload']} {row['label']}"
+        lines.append([label, f"{rounds[0]['hosts']}", number(rounds[0]["bytes"] / 2**20),
+                      *(cell(rounds, name, factor) for name, _, factor in COLUMNS), f"{failed}"])
+    return render(["", "hosts", "MiB", *(heading for _, heading, _ in COLUMNS), "failed"], lines)

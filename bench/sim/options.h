@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/sim/event_queue.h"
+#include "p2p/swarm/transfer.h"
+
+namespace shoal::sim {
+
+/// The workloads of the swarm lab (docs/benchmarks.md) that are simulated.
+enum class Workload {
+  w1,  // One warm seed, and all others want the blob at the same moment.
+  w3,  // The same with an image of several layers.
+  w6,  // One host after the other, and a late one when all are done.
+  w7,  // When half of all bytes have come, the seed and three of ten hosts die.
+  w9,  // All prefetch one blob; then all want another one at once.
+};
+
+/// What a world is made of. Rates are bytes a second.
+struct Options {
+  Workload workload = Workload::w1;
+  std::size_t hosts = 20;  // Beside the seed.
+  std::uint64_t bytes = 96 << 20;
+  std::size_t layers = 1;  // Of so many bytes each.
+  double up = 8e6, down = 8e6, seed_up = 8e6;
+  bool readers = false;  // On each host a client reads while it comes, three layers at a time.
+  std::uint64_t seed = 1;
+
+  Time latency = std::chrono::microseconds(100);  // One way.
+  Time start_within = std::chrono::milliseconds(20);
+  Time arrival_every = std::chrono::seconds(2);  // W6.
+  /// Blocks of BitTorrent that are one unit; 0: as many as keep a run to some minutes.
+  std::uint32_t unit_blocks = 0;
+  Time end_at = std::chrono::hours(24);  // Simulated: a world that goes on ends here.
+
+  // The swarm's policies, as far as they are numbers: those of the product unless told otherwise.
+  std::size_t peers_max = 40;
+  Time beat = std::chrono::milliseconds(100);
+  std::uint64_t piece_bytes = 0;  // 0: piece_bytes_for().
+  int queue_blocks = 0;           // Requests that a peer may have waiting; 0: RequestQueue's.
+};
+
+/// One blob, who has it at the start and who wants it when.
+struct BlobPlan {
+  std::uint64_t bytes = 0;
+  SwarmClass of_class = SwarmClass::demand;
+  Time wanted{0};  // By all hosts; the arrival of a host comes on top.
+};
+
+/// The blobs of a workload. For W9 the second one is wanted when a quarter of the bound of the
+/// first has passed.
+[[nodiscard]] std::vector<BlobPlan> blobs_of(const Options& options);
+
+/// When all hosts can have `bytes` at the earliest, in seconds: the largest of F/u_s, F/d and
+/// N F/(u_s + N u) (Kumar and Ross, 2006).
+[[nodiscard]] double bound_seconds(const Options& options, double bytes);
+
+/// Blocks in a unit: one, until a run has 16 million units; then two, four, up to a whole piece.
+[[nodiscard]] std::uint32_t unit_blocks_of(const Options& options, std::uint64_t piece_bytes);
+
+}  // namespace shoal::sim

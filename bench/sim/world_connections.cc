@@ -1,0 +1,112 @@
+// Who is connected to whom.
+
+#include <algorithm>
+
+#include "bench/sim/costs.h"
+#include "bench/sim/world.h"
+
+namespace shoal::sim {
+namespace {
+
+constexpr Time kReconnect = std::chrono::seconds(1);  // min_reconnect_time.
+
+}  // namespace
+
+/// As SwarmTransfers::addresses(): holders first, then fetchers, as far as there is room.
+void World::connect(std::uint32_t index, const SimDirectory::Found& found) {
+  auto& member = members_[index];
+  auto peers = found.holders;
+  peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
+  auto room = options_.peers_max - std::min(options_.peers_max, member.flows.size());
+  for (const auto host : peers) {
+    if (room == 0) break;
+    const auto other = member_of(host, member.blob);
+    auto& peer = members_[other];
+    --room;
+    const bool known =
+        std::any_of(member.flows.begin(), member.flows.end(), [&](std::uint32_t flow) {
+          return connections_[flow / 2].ends[1 - flow % 2] == other;
+        });
+    // One that has not begun yet has no torrent in its session: it admits nobody.
+    const bool there = peer.state == Member::State::fetching ||
+                       peer.state == Member::State::committing ||
+                       peer.state == Member::State::done;
+    if (known || !hosts_[host].lives) continue;
+    if (!there) {
+      events_.push(now_ + kReconnect, Happens::retry, index, host);
+      continue;
+    }
+    const auto connection = static_cast<std::uint32_t>(connections_.size());
+    connections_.push_back({{index, other}});
+    member.flows.push_back(connection * 2);
+    peer.flows.push_back(connection * 2 + 1);
+    for (const auto end : {member.host, peer.host}) {
+      auto& count = hosts_[end].connections;
+      hosts_[end].connections_max = std::max(hosts_[end].connections_max, ++count);
+    }
+    events_.push(now_ + kConnectRoundTrips * 2 * options_.latency + kConnectWork, Happens::ready,
+                 connection);
+  }
+}
+
+void World::ready(std::uint32_t index) {
+  auto& connection = connections_[index];
+  if (!connection.open) return;
+  if (members_[connection.ends[0]].has_all() && members_[connection.ends[1]].has_all()) {
+    close(index);
+    return;
+  }
+  connection.ready = true;
+  for (std::uint32_t end = 0; end < 2; ++end) {
+    auto& flow = connection.flows[end];
+    auto& own = members_[connection.ends[end]];
+    const auto& other = members_[connection.ends[1 - end]];
+    flow.as_seed = other.has_all();
+    flow.queue = RequestQueue(steady(now_));
+    if (own.picker) own.picker->peer_came(other.shown, flow.as_seed);
+  }
+  for (std::uint32_t end = 0; end < 2; ++end) ask(index * 2 + end);
+}
+
+void World::close(std::uint32_t index) {
+  auto& connection = connections_[index];
+  if (!connection.open) return;
+  connection.open = false;
+  bool free = false;
+  for (std::uint32_t end = 0; end < 2; ++end) {
+    auto& flow = connection.flows[end];
+    auto& own = members_[connection.ends[end]];
+    const auto& other = members_[connection.ends[1 - end]];
+    std::erase(own.flows, index * 2 + end);
+    --hosts_[own.host].connections;
+    if (own.picker && connection.ready) own.picker->peer_went(other.shown, flow.as_seed);
+    free = free || !flow.requests.empty();
+    for (const auto& request : flow.requests) own.picker->given_up(request.unit);
+    flow.requests = {};
+    flow.on_wire = flow.waiting = 0;
+  }
+  connection.ready = false;
+  // What was asked of the one that went is free for the others to give.
+  if (!free) return;
+  const auto ends = connection.ends;
+  for (const auto end : ends) {
+    if (!members_[end].active()) continue;
+    const auto flows = members_[end].flows;
+    for (const auto flow : flows) ask(flow);
+  }
+}
+
+void World::close_all(Member& member) {
+  while (!member.flows.empty()) close(member.flows.back() / 2);
+}
+
+/// Two that have it all have nothing to say to each other.
+void World::close_redundant(std::uint32_t member) {
+  const auto flows = members_[member].flows;
+  for (const auto flow : flows) {
+    const auto& connection = connections_[flow / 2];
+    if (connection.ready && sender(flow).has_all()) close(flow / 2);
+  }
+}
+
+}  // namespace shoal::sim
