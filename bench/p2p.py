@@ -1,26 +1,28 @@
-"""The swarm between real nodes, each a host of its own in a network namespace with a shaped link:
-how long the last of several hosts takes, over what the links allow at best; the first byte on a
-cold host; and how far a client lags behind the transfer that it reads."""
+"""All figures of nodes that give each other content. Between real nodes, each a host of its own in a
+network namespace with a shaped link: the first byte on a cold host; how long the last of several
+hosts takes, over what the links allow at best; and how far a client lags behind the transfer that
+it reads. Then ./dev bench loopback, one seed to one peer, and ./dev bench held, what merely held
+blobs cost. Needs root; the lab (./dev bench swarm) is the place for more hosts."""
 
 import argparse
 import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+from harness import hosts as hosts_of
+from harness import node as node_of
+from harness.http import ACCEPT, digest_of, image_manifest
+from harness.process import run, until
+from lab.cluster import ask_torrent
+
 ROOT = Path(__file__).resolve().parent.parent
-# The harness of the end-to-end tests makes the hosts; it has the name of the one here.
-sys.path[0] = str(ROOT / "tests/e2e")
-
-from kit import hosts as hosts_of, node as node_of  # noqa: E402
-from kit.http import ACCEPT, digest_of, image_manifest  # noqa: E402
-from kit.process import run, until  # noqa: E402
-
 MBIT = 125_000  # Bytes a second.
 SECONDS = 900   # At most, for one transfer.
 READERS = 3     # Docker's layers at once.
@@ -35,14 +37,6 @@ def push_image(host, tag: str, layers: int, size: int) -> list[str]:
     for digest, _ in pushed:
         ask_torrent(host, digest)
     return [digest for digest, _ in pushed]
-
-
-def ask_torrent(host, digest: str) -> None:
-    """As another node does; the answer waits until it is made."""
-    member = host.data / "cluster/node.pem"
-    run(host.enter(["curl", "--silent", "--fail", "--insecure", "--max-time", "300", "--output",
-                    "/dev/null", "--cert", member, "--key", member,
-                    f"https://{host.cluster_address}/cluster/v1/torrents/{digest}"]))
 
 
 def ask_manifest(api, tag: str) -> None:
@@ -146,29 +140,55 @@ def cut_through(network, mbit: int, size: int) -> None:
           f"{took * mbit * MBIT / size:.3f} x the bound", flush=True)
 
 
+def between_hosts(part) -> None:
+    """part(network) with a network of its own."""
+    folder = tempfile.mkdtemp(prefix="shoal-bench-p2p-")
+    network = hosts_of.Network(folder)
+    try:
+        part(network)
+    finally:
+        network.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def other_benchmark(name: str, build: Path) -> None:
+    subprocess.run([ROOT / "bench/run", name, "--build", build], stdin=subprocess.DEVNULL,
+                   check=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench p2p", description=__doc__)
     parser.add_argument("--hosts", type=int, default=8, help="that pull together (8)")
     parser.add_argument("--mbit", type=int, default=100, help="of each host, up and down (100)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cut-mib", type=int, default=1024, help="read at 64 Mbit/s (1024)")
+    parser.add_argument("--only", type=lambda text: text.split(","), metavar="PART,...",
+                        help="of first-byte, together, cut-through, loopback, held; all of them")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR")
     arguments = parser.parse_args()
-    hosts_of.BINARY = node_of.BINARY = arguments.build / "cli/shoal"
+    hosts_of.BINARY = node_of.BINARY = (arguments.build / "cli/shoal").resolve()
     shapes = [("32 MiB", 1, 32 << 20, False), ("32 MiB that clients read", 1, 32 << 20, True),
               ("14 layers of 10 MiB that clients read", 14, 10 << 20, True)]
-    parts = [lambda network: first_byte(network, 5),
-             lambda network: together(network, arguments.hosts, arguments.mbit, shapes,
-                                      arguments.rounds),
-             lambda network: cut_through(network, 64, arguments.cut_mib << 20)]
-    for part in parts:
-        folder = tempfile.mkdtemp(prefix="shoal-bench-p2p-")
-        network = hosts_of.Network(folder)
-        try:
-            part(network)
-        finally:
-            network.close()
-            shutil.rmtree(folder, ignore_errors=True)
+    parts = {
+        "first-byte": lambda: between_hosts(lambda network: first_byte(network, 5)),
+        "together": lambda: between_hosts(lambda network: together(
+            network, arguments.hosts, arguments.mbit, shapes, arguments.rounds)),
+        "cut-through": lambda: between_hosts(lambda network: cut_through(
+            network, 64, arguments.cut_mib << 20)),
+        "loopback": lambda: other_benchmark("loopback", arguments.build),
+        "held": lambda: other_benchmark("held", arguments.build),
+    }
+    wanted = arguments.only or list(parts)
+    unknown = [name for name in wanted if name not in parts]
+    if unknown:
+        parser.error(f"--only: there is no part {unknown[0]!r}; there are: {', '.join(parts)}")
+    if os.geteuid() != 0:
+        parser.error("network namespaces and their links need root")
+    try:
+        for name in wanted:
+            parts[name]()
+    except subprocess.CalledProcessError as error:
+        return error.returncode
     return 0
 
 
