@@ -21,7 +21,7 @@ TOOLS = ("ip", "tc", "nsenter", "curl")
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench swarm", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="W", help="W1 to W10; all of them")
+    parser.add_argument("workloads", nargs="*", metavar="W", help="W1 to W10, and baselines; all of them")
     parser.add_argument("--hosts", type=int, default=20, help="that want the content (20)")
     parser.add_argument("--rate", type=float, default=64, metavar="MBIT",
                         help="of each link, either way (64)")
@@ -30,6 +30,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
                         help="that the 140 MB image of W3 has (14)")
     parser.add_argument("--seeds", type=int, default=1, metavar="R",
                         help="repetitions, with other content each (1)")
+    parser.add_argument("--no-baselines", action="store_true",
+                        help="nothing but shoal's own nodes")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR")
     parser.add_argument("--json", type=Path, default=ROOT / "build/bench-swarm.json",
                         metavar="FILE")
@@ -52,6 +54,12 @@ def missing(binary: Path) -> list[str]:
     return found
 
 
+def told(figures: dict) -> str:
+    if figures.get("over_bound"):
+        return f"{figures['over_bound']:.2f} x the bound"
+    return f"{figures.get('p50_s', 0) * 1000:.1f} ms" if not figures["failed"] else "failed"
+
+
 def end_on_signal(number: int, _) -> None:
     sys.exit(128 + number)
 
@@ -71,16 +79,20 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - started:5.0f} s] {text}", file=sys.stderr, flush=True)
 
+    wanted = [name for name in given.workloads or WORKLOADS
+              if name != "baselines" or not given.no_baselines]
     options = Options(given.hosts, given.rate, given.size * MIB, given.layers, binary, say)
     rows: dict[str, dict] = {}
     with Lab(options) as lab:
         for repetition in range(given.seeds):
-            for name in given.workloads or WORKLOADS:
+            for name in wanted:
                 for row in WORKLOADS[name](lab):
                     kept = rows.setdefault(row.key, {"workload": name, "label": row.label,
                                                      "rounds": []})
+                    if row.figures is None:
+                        continue
                     kept["rounds"].append(row.figures)
-                    say(f"{name} {row.label}: {row.figures.get('over_bound', 0):.2f} x the bound")
+                    say(f"{name} {row.label}: {told(row.figures)}")
     print(machine.line(machine.describe()))
     print(report.table(rows))
     given.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")

@@ -60,9 +60,17 @@ class Server:
         """What to start; self.address and self.folder are set."""
         raise NotImplementedError
 
+    def choose_address(self) -> str:
+        """HOST:PORT, at each start."""
+        return f"127.0.0.1:{free_port()}"
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Not connected yet; for one thread."""
+        return http.client.HTTPConnection(self.address, timeout=5)
+
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = self.choose_address()
         with self._log().open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -106,8 +114,7 @@ class Server:
         return self._log().read_text(errors="replace")[-2000:]
 
     def _answers(self) -> bool:
-        host, port = self.address.split(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=5)
+        connection = self.connect()
         try:
             connection.request("GET", "/v2/")
             return connection.getresponse().status == 200

@@ -2,14 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.http import image_manifest
+from harness.http import Api, image_manifest
 from harness.process import run, until
 
 from .network import LabHost, LabNetwork, Rates, measure_links
 
+TORRENT_BYTES_MIN = 2 << 20  # Smaller blobs come over HTTPS.
 SECONDS = 600  # At most, for anything that is waited for.
 BACKGROUND = "copies"  # The repository of which all nodes keep a copy.
 FLAGS = ("--cluster-replicas", "1", "--cluster-durability", "local", "--cluster-repair-delay", "1s",
@@ -30,6 +31,24 @@ class Image:
     @property
     def digests(self) -> list[str]:
         return [digest for digest, _ in self.layers]
+
+
+def push_image(api: Api, repository: str, tag: str, sizes: Sequence[int]) -> Image:
+    """Layers of random bytes, to any registry."""
+    config = json.dumps({"image": f"{repository}:{tag}"}).encode()
+    first = push_blob(api, repository, config)
+    layers = [push_blob(api, repository, os.urandom(size)) for size in sizes]
+    _, answer = api.push_manifest(repository, tag, image_manifest(first, layers))
+    if answer.status != 201:
+        raise RuntimeError(f"a manifest was answered {answer.status}: {answer.body[:200]!r}")
+    return Image(repository, tag, first, tuple(layers))
+
+
+def push_blob(api: Api, repository: str, content: bytes) -> tuple[str, int]:
+    digest, answer = api.push_blob(repository, content)
+    if answer.status != 201:
+        raise RuntimeError(f"a push was answered {answer.status}: {answer.body[:200]!r}")
+    return digest, len(content)
 
 
 class Cluster:
@@ -88,28 +107,14 @@ class Cluster:
     def links(self, hosts: Sequence[LabHost] | None = None) -> dict[str, Rates]:
         return measure_links(self.network, list(hosts or self.hosts))
 
-    def push(self, sizes: Sequence[int], repository: str = "lab/app",
-             at: LabHost | None = None) -> Image:
-        """Layers of random bytes, each with its torrent made, under a tag of their own."""
-        host = at or self.seed
+    def push(self, sizes: Sequence[int], repository: str = "lab/app") -> Image:
+        """Layers of random bytes, to the seed, each with its torrent made."""
         self._images += 1
-        tag = f"{self._images}"
-        layers = []
-        with host.api(SECONDS) as api:
-            config = json.dumps({"image": self._images}).encode()
-            config_digest, pushed = api.push_blob(repository, config)
-            assert pushed.status == 201, pushed.body
-            for size in sizes:
-                digest, pushed = api.push_blob(repository, os.urandom(size))
-                assert pushed.status == 201, pushed.body
-                layers.append((digest, size))
-            _, answer = api.push_manifest(repository, tag, image_manifest(
-                (config_digest, len(config)), layers))
-            assert answer.status == 201, answer.body
-        image = Image(repository, tag, (config_digest, len(config)), tuple(layers))
-        for digest, size in layers:
-            if size >= 2 << 20:  # Smaller ones have none.
-                ask_torrent(host, digest)
+        with self.seed.api(SECONDS) as api:
+            image = push_image(api, repository, f"{self._images}", sizes)
+        for digest, size in image.layers:
+            if size >= TORRENT_BYTES_MIN:
+                ask_torrent(self.seed, digest)
         return image
 
     def forget(self, image: Image) -> None:
@@ -127,6 +132,3 @@ def ask_torrent(host, digest: str) -> None:
                     "/dev/null", "--cert", member, "--key", member,
                     f"https://{host.cluster_address}/cluster/v1/torrents/{digest}"]))
 
-
-def wait_for(condition: Callable, what: str):
-    return until(condition, what, SECONDS)

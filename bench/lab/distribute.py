@@ -11,6 +11,7 @@ from .client import Client, Reading
 from .cluster import SECONDS, Cluster, Image
 from .measure import Meter, percentile, skew
 from .network import LabHost, Rates
+from .rows import times
 
 STORED_SECONDS = 30  # After a client has the last byte.
 
@@ -29,6 +30,7 @@ class Plan:
     lost: Sequence[str] = ()  # Hosts whose pulls need not end well.
     # From the measured rates, where it is not that of Kumar and Ross for all hosts at once.
     least: Callable[[dict[str, Rates]], float] | None = None
+    links: Mapping[str, Rates] | None = None  # Measured before; else they are now.
 
 
 def bound_of(plan_size: float, seeds: Sequence[LabHost], peers: Sequence[LabHost],
@@ -82,7 +84,7 @@ class _Pull:
 def distribute(cluster: Cluster, plan: Plan) -> dict:
     """The figures of one repetition, for the JSON. Raises nothing for pulls that fail."""
     seeds = list(plan.seeds or [cluster.seed])
-    links = cluster.links([*seeds, *plan.peers])
+    links = plan.links or cluster.links([*seeds, *plan.peers])
     size = plan.image.size
     terms = bound_of(size, seeds, plan.peers, links)
     least = plan.least(links) if plan.least else terms.seconds
@@ -97,35 +99,29 @@ def distribute(cluster: Cluster, plan: Plan) -> dict:
             threading.Thread(target=plan.during, args=(meter,), daemon=True).start()
         for pull in pulls:
             pull.thread.join()
-    figures = {
+    return {
         "hosts": len(plan.peers), "bytes": size, "bound_s": least, "bound": terms.json(),
         "links_mbit": {name: [rates.up * 8e-6, rates.down * 8e-6]
                        for name, rates in links.items()},
-        **_times(pulls, least, plan), **_costs(meter, plan, seeds), "notes": meter.barred,
+        **_times(pulls, least, plan), **_costs(meter, plan, seeds), "wrong": meter.wrong,
         "picture": _picture(meter, plan, seeds, links)}
-    return figures
 
 
 def _times(pulls: Sequence[_Pull], least: float, plan: Plan) -> dict:
     done = [pull for pull in pulls if pull.complete_s is not None]
-    complete = [pull.complete_s for pull in done]
-    half = [pull.reading.half_s for pull in done if pull.reading.half_s is not None]
-    first = [pull.reading.first_byte_s for pull in done
-             if pull.reading.first_byte_s is not None]
+    half = {pull.host.name: pull.reading.half_s for pull in done if pull.reading.half_s}
+    first = [pull.reading.first_byte_s for pull in done if pull.reading.first_byte_s]
     figures = {
         "failed": [f"{pull.host.name}: {pull.reading.error}" for pull in pulls
                    if pull.complete_s is None and pull.host.name not in plan.lost],
         "complete_s": {pull.host.name: pull.complete_s for pull in done},
         "clients_end_s": {pull.host.name: pull.reading.end_s for pull in done
                           if pull.reading.end_s},
+        "half_by_host_s": half,
+        **times([pull.complete_s for pull in done], list(half.values()), least),
     }
-    if complete:
-        figures |= {"p50_s": percentile(complete, 0.5), "p99_s": percentile(complete, 0.99),
-                    "max_s": max(complete), "over_bound": max(complete) / least,
-                    "p50_over_bound": percentile(complete, 0.5) / least}
-    if half:
-        figures |= {"half_s": max(half), "half_over_bound": max(half) / least,
-                    "first_byte_s": percentile(first, 0.5), "first_byte_max_s": max(first)}
+    if first:
+        figures |= {"first_byte_s": percentile(first, 0.5), "first_byte_max_s": max(first)}
     return figures
 
 
@@ -137,6 +133,10 @@ def _costs(meter: Meter, plan: Plan, seeds: Sequence[LabHost]) -> dict:
     givers = [nodes[host.name] for host in seeds if host.name in nodes]
     moved = sum(node.received for node in peers)
     figures = {
+        "machine_busy": meter.busy,
+        "wire_sent": {host.name: meter.sent(host) for host in (*seeds, *plan.peers)
+                      if host.name in nodes},
+        "sent_bytes": {name: node.sent for name, node in nodes.items()},
         "cpu_s_per_gib": sum(node.cpu_s for node in nodes.values()) / (moved / 2**30)
         if moved else None,
         "peak_rss_mb": max((node.peak_rss_mb for node in nodes.values()), default=None),

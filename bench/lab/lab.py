@@ -44,10 +44,10 @@ class Lab:
         """Of all hosts, at the rate of the options; started when first asked for, with one small
         image pulled everywhere so that all nodes have met."""
         if self._cluster is None:
-            self._cluster = self.start(self.options.hosts, self.options.mbit)
+            self.start(self.options.hosts, self.options.mbit)
         return self._cluster
 
-    def start(self, peers: int, mbit: float) -> Cluster:
+    def start(self, peers: int, mbit: float) -> None:
         """Another cluster in place of what runs."""
         self.close()
         self.options.say(f"starting a seed and {peers} hosts of {mbit:g} Mbit/s")
@@ -58,7 +58,7 @@ class Lab:
         cluster.forget(image)
         if warm["failed"]:
             raise RuntimeError(f"the hosts do not get an image: {warm['failed'][0]}")
-        return cluster
+        self._cluster = cluster
 
     def close(self) -> None:
         network, self._network, self._cluster = self._network, None, None

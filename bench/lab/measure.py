@@ -5,10 +5,12 @@ import contextlib
 import datetime
 import http.client
 import json
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kit.process import Account
 
@@ -29,6 +31,19 @@ def skew(values: Sequence[float]) -> float:
     """Largest over mean: 1 when all did the same."""
     mean = sum(values) / len(values)
     return max(values) / mean if mean else 1.0
+
+
+def busy_seconds() -> float:
+    """Of all cores, since the machine has started: what runs here beside the nodes counts, too."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def transfers_now(host: LabHost) -> set[str]:
+    """Digests that come to the host now."""
+    with contextlib.closing(HostConnection(host.namespace, host.address)) as connection:
+        return {one["digest"] for one in transfers(host, connection)["now"] if one["arriving"]}
 
 
 def transfers(host: LabHost, connection: http.client.HTTPConnection) -> dict:
@@ -92,9 +107,10 @@ class Meter:
                          for work in (self._follow_logs, self._poll_transfers)]
         self.arrivals: dict[str, dict[str, Arrival]] = {}  # By host and digest.
         self.failures: list[str] = []  # What nodes logged as not fetched.
-        self.barred: list[dict] = []   # What they logged about peers they bar.
+        self.wrong: list[dict] = []    # What they logged of pieces that were not what they claim.
         self.nodes: dict[str, NodeCost] = {}
         self.start = 0.0
+        self.busy = 0.0  # Share of the machine's cores that was in use.
 
     def __enter__(self) -> "Meter":
         self._accounts = {host.name: Account(host.process.pid) for host in self._hosts}
@@ -114,8 +130,11 @@ class Meter:
         """The clock starts anew."""
         self.start = time.monotonic()
         self._start_wall = time.time()
+        self._busy_before = busy_seconds()
 
     def __exit__(self, *_) -> None:
+        self.busy = ((busy_seconds() - self._busy_before) /
+                     ((time.monotonic() - self.start) * os.cpu_count()))
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -189,8 +208,8 @@ class Meter:
                 self._changed.notify_all()
         elif message == "blob not fetched":
             self.failures.append(f"{host.name}: {line.get('error')}")
-        elif "barred" in message or "banned" in message:
-            self.barred.append({"host": host.name, **line})
+        elif message == "wrong pieces received":
+            self.wrong.append({"host": host.name, **line})
 
     def _poll_transfers(self) -> None:
         connections = {host.name: HostConnection(host.namespace, host.address)

@@ -8,7 +8,9 @@ from kit.table import number, render
 # Name in the JSON, heading, factor.
 COLUMNS = (
     ("bound_s", "bound s", 1),
-    ("p50_over_bound", "p50 /bound", 1),
+    ("p50_s", "p50 s", 1),
+    ("p99_s", "p99 s", 1),
+    ("max_s", "max s", 1),
     ("over_bound", "max /bound", 1),
     ("half_over_bound", "half /bound", 1),
     ("first_byte_s", "1st byte ms", 1000),
@@ -17,6 +19,7 @@ COLUMNS = (
     ("upload_skew", "skew", 1),
     ("cpu_s_per_gib", "CPU-s/GiB", 1),
     ("peak_rss_mb", "RSS MB", 1),
+    ("machine_busy", "busy %", 100),
 )
 
 

@@ -25,9 +25,9 @@ struct Flow {
   bool in_turn = false;       // In the sender's Uplink::turns.
   bool as_seed = false;       // The sender had all when it connected.
 
-  RequestQueue queue{steady(Time(0))};     // The sender's.
-  int told = RequestQueue::kFirst;         // What the receiver knows of it: blocks.
-  std::optional<Time> shortest, said;      // Times from a request to its unit, as of the receiver.
+  RequestQueue queue{steady(Time(0))};  // The sender's.
+  int told = RequestQueue::kFirst;      // What the receiver knows of it: blocks.
+  std::optional<Time> shortest, said;   // Times from a request to its unit, as of the receiver.
 };
 
 /// A connection of two members of a swarm; flow `e` is what end `e` receives.

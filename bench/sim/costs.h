@@ -14,7 +14,8 @@ inline constexpr int kRequestRoundTrips = 3;
 /// Of a connection between two peers: TCP and TLS, the request for the tunnel, BitTorrent's
 /// handshakes, its bitfields, interest and its answer.
 inline constexpr int kConnectRoundTrips = 5;
-inline constexpr Time kRequestWork = std::chrono::milliseconds(2);  // Both ends, with their threads.
+inline constexpr Time kRequestWork =
+    std::chrono::milliseconds(2);  // Both ends, with their threads.
 inline constexpr Time kConnectWork = std::chrono::milliseconds(3);
 inline constexpr Time kBeginWork = std::chrono::milliseconds(2);  // The arrival's record on disk.
 

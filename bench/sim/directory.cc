@@ -160,4 +160,14 @@ std::optional<Time> SimDirectory::announce(std::uint32_t host, Time now) {
                   std::chrono::duration_cast<Time>(next->time_since_epoch()));
 }
 
+DirectoryTable::Usage SimDirectory::largest_table() const {
+  DirectoryTable::Usage largest{};
+  for (const auto& [host, table] : tables_) {
+    const auto usage = table->usage();
+    largest.fetchers = std::max(largest.fetchers, usage.fetchers);
+    largest.entries = std::max(largest.entries, usage.entries);
+  }
+  return largest;
+}
+
 }  // namespace shoal::sim

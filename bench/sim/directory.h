@@ -52,10 +52,8 @@ class SimDirectory {
   [[nodiscard]] const std::vector<Traffic>& traffic() const { return traffic_; }
   /// The most lookups that one node answered within one second.
   [[nodiscard]] std::uint64_t burst() const { return burst_; }
-  /// Bytes of memory that the tables take, as the allocator has it, of the largest.
-  [[nodiscard]] const std::map<std::uint32_t, std::unique_ptr<DirectoryTable>>& tables() const {
-    return tables_;
-  }
+  /// Of the table that has the most: pairs of digest and fetcher, and of digest and holder.
+  [[nodiscard]] DirectoryTable::Usage largest_table() const;
 
  private:
   void count(std::uint32_t from, std::uint32_t to, std::size_t bytes);

@@ -22,13 +22,13 @@ struct Member {
   std::uint32_t host = 0;
   std::uint32_t blob = 0;
   SwarmClass of_class = SwarmClass::demand;
-  Bits shown;                        // Pieces that it has told its peers of.
+  Bits shown;                           // Pieces that it has told its peers of.
   std::unique_ptr<PiecePicker> picker;  // None where it was from the start.
   std::unique_ptr<PiecePlan> plan;
   std::vector<std::uint32_t> flows;  // By which it receives (or would): connection x 2 + end.
 
   Time wanted{0}, first_byte{0}, half{0}, done{0};
-  std::uint32_t in_order = 0;            // Pieces before the first that is missing.
+  std::uint32_t in_order = 0;             // Pieces before the first that is missing.
   std::optional<std::uint32_t> blocking;  // The piece that a reader waits for.
 
   // As SwarmTransfers has it of its transfers.
@@ -49,7 +49,7 @@ struct Host {
   Uplink uplink;
   Link down;
   bool lives = true;
-  std::uint64_t sent = 0;              // Bytes of content.
+  std::uint64_t sent = 0;  // Bytes of content.
   std::size_t connections = 0, connections_max = 0;
   std::vector<std::uint32_t> unread;  // Blobs that no reader has taken yet.
   std::size_t readers = 0;

@@ -29,8 +29,7 @@ int run(int argc, char** argv) {
   double beat_ms = 100;
   double within_ms = 20;
   double end_s = 24 * 3600;
-  app.add_option("--workload", options.workload)
-      ->transform(CLI::CheckedTransformer(kWorkloads));
+  app.add_option("--workload", options.workload)->transform(CLI::CheckedTransformer(kWorkloads));
   app.add_option("--hosts", options.hosts, "beside the seed");
   app.add_option("--size", options.bytes, "bytes of a blob");
   app.add_option("--layers", options.layers);
@@ -58,7 +57,8 @@ int run(int argc, char** argv) {
   options.beat = time(beat_ms / 1e3);
   options.start_within = time(within_ms / 1e3);
   options.end_at = time(end_s);
-  const bool fits = options.hosts > 0 && options.layers > 0 && mbit > 0 && latency_us >= 0 &&
+  const std::size_t least = options.workload == Workload::w7 ? 4 : 1;
+  const bool fits = options.hosts >= least && options.layers > 0 && mbit > 0 && latency_us >= 0 &&
                     beat_ms >= 1 && options.bytes >= kSwarmBytesMin &&
                     options.piece_bytes % kBlockBytes == 0;
   if (!fits) {

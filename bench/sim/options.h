@@ -16,7 +16,7 @@ enum class Workload {
   w1,  // One warm seed, and all others want the blob at the same moment.
   w3,  // The same with an image of several layers.
   w6,  // One host after the other, and a late one when all are done.
-  w7,  // When half of all bytes have come, the seed and three of ten hosts die.
+  w7,  // Half way, the seed and three of ten hosts die; a replica, host 1, has it from the start.
   w9,  // All prefetch one blob; then all want another one at once.
 };
 
@@ -51,13 +51,22 @@ struct BlobPlan {
   Time wanted{0};  // By all hosts; the arrival of a host comes on top.
 };
 
-/// The blobs of a workload. For W9 the second one is wanted when a quarter of the bound of the
-/// first has passed.
+/// The blobs of a workload. In W9 the second one is wanted when a quarter of the bound of the first
+/// has passed.
 [[nodiscard]] std::vector<BlobPlan> blobs_of(const Options& options);
 
-/// When all hosts can have `bytes` at the earliest, in seconds: the largest of F/u_s, F/d and
-/// N F/(u_s + N u) (Kumar and Ross, 2006).
-[[nodiscard]] double bound_seconds(const Options& options, double bytes);
+/// When `hosts` can have `bytes` at the earliest of seeds that send `seeds_up` together, in
+/// seconds: the largest of F/u_s, F/d and N F/(u_s + N u) (Kumar and Ross, 2006).
+[[nodiscard]] double bound_seconds(const Options& options, double bytes, double seeds_up,
+                                   std::size_t hosts);
+
+/// Of the workload, with which its figures are compared. W6: of one host alone. W9: of the second
+/// blob. W7: half of the blob from two seeds to all, then half of it from the replica to those that
+/// are left; death() is between the two.
+[[nodiscard]] double bound_seconds(const Options& options);
+[[nodiscard]] Time death(const Options& options);
+/// How many die with the seed.
+[[nodiscard]] std::size_t victims(const Options& options);
 
 /// Blocks in a unit: one, until a run has 16 million units; then two, four, up to a whole piece.
 [[nodiscard]] std::uint32_t unit_blocks_of(const Options& options, std::uint64_t piece_bytes);

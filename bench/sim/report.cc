@@ -42,22 +42,15 @@ Waits waits_of(const World& world) {
       begin = std::min(begin, member.wanted);
       end = std::max(end, member.done);
       all = all && member.state == Member::State::done;
+      if (!member.picker) all = false;  // Had it from the start.
       if (member.state == Member::State::failed) ++waits.failed;
-      if (member.state != Member::State::done) continue;
+      if (member.state != Member::State::done || !member.picker) continue;
       waits.first_byte.push_back(seconds(member.first_byte - member.wanted));
       waits.half.push_back(seconds(member.half - member.wanted));
     }
     if (all) waits.all.push_back(seconds(end - begin));
   }
   return waits;
-}
-
-double bound_of(const World& world) {
-  const auto& options = world.options();
-  const auto bytes = static_cast<double>(options.bytes);
-  if (options.workload == Workload::w6) return bytes / options.down;  // One host alone.
-  if (options.workload == Workload::w9) return bound_seconds(options, bytes);
-  return bound_seconds(options, bytes * static_cast<double>(options.layers));
 }
 
 void add_bytes(const World& world, bench::Report& report) {
@@ -115,7 +108,7 @@ bench::Report report(const World& world) {
   bench::Report report;
   auto& numbers = report.numbers;
   auto waits = waits_of(world);
-  const double bound = bound_of(world);
+  const double bound = bound_seconds(world.options());
   numbers["hosts"] = static_cast<double>(world.options().hosts);
   numbers["pieces"] = world.shape(0).pieces();
   numbers["piece_bytes"] = static_cast<double>(world.shape(0).piece_bytes);

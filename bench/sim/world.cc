@@ -12,8 +12,6 @@
 namespace shoal::sim {
 namespace {
 
-constexpr double kDying = 0.3;  // Of the hosts, with the seed, in W7.
-
 Digest digest_of(std::uint32_t blob, std::uint64_t seed) {
   return Digest::of(fmt::format("blob {} of world {}", blob, seed));
 }
@@ -46,26 +44,24 @@ World::World(const Options& options)
   directory_ = std::make_unique<SimDirectory>(std::move(ids), digests, options_.seed);
   members_.resize(hosts_.size() * blobs_.size());
   found_.resize(members_.size());
+  const std::uint32_t holders = options_.workload == Workload::w7 ? 2 : 1;
   for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
     for (std::uint32_t blob = 0; blob < blobs_.size(); ++blob) {
       auto& member = members_[member_of(host, blob)];
       member.host = host;
       member.blob = blob;
       member.of_class = blobs_[blob].of_class;
-      member.shown = Bits(shapes_[blob].pieces(), host == 0);
-      if (host == 0) {
+      member.shown = Bits(shapes_[blob].pieces(), host < holders);
+      if (host < holders) {
         member.state = Member::State::done;
         directory_->held_before(host, blob);
         continue;
       }
       member.picker = std::make_unique<PiecePicker>(shapes_[blob]);
-      member.plan =
-          std::make_unique<PiecePlan>(hosts_[host].id, rendezvous_word(digests[blob]));
+      member.plan = std::make_unique<PiecePlan>(hosts_[host].id, rendezvous_word(digests[blob]));
       ++unfinished_;
-      wanted_bytes_ += blobs_[blob].bytes;
     }
   }
-  death_is_due_ = options_.workload == Workload::w7;
 }
 
 void World::run() {
@@ -78,6 +74,7 @@ void World::run() {
     const bool late = arrivals && host > 1 && host + 1 == count;
     if (!late) arrive(host, at);  // That one comes when the others are done.
   }
+  if (options_.workload == Workload::w7) events_.push(death(options_), Happens::death, 0);
   while (unfinished_ > 0 && !events_.empty() && now_ < options_.end_at) {
     const auto event = events_.pop();
     now_ = event.at;
@@ -128,7 +125,7 @@ void World::happen(const Event<Happens>& event) {
 
 /// Asks the directory, then a holder for the torrent of each.
 void World::want(std::uint32_t host, std::uint32_t first, std::uint32_t count) {
-  if (!hosts_[host].lives) return;
+  if (!hosts_[host].lives || members_[member_of(host, first)].has_all()) return;
   const auto round_trip = 2 * options_.latency;
   std::vector<std::uint32_t> blobs;
   for (auto blob = first; blob < first + count; ++blob) blobs.push_back(blob);
@@ -193,12 +190,12 @@ void World::end(Member& member, Member::State how) {
 
 /// The seed and some others, at once: their processes end, and their kernels say so to the peers.
 void World::die() {
-  std::vector<std::uint32_t> victims;
-  for (std::uint32_t host = 1; host < hosts_.size(); ++host) victims.push_back(host);
-  random_.shuffle(victims);
-  victims.resize(static_cast<std::size_t>(kDying * static_cast<double>(victims.size())));
-  victims.push_back(0);
-  for (const auto host : victims) {
+  std::vector<std::uint32_t> dying;
+  for (std::uint32_t host = 2; host < hosts_.size(); ++host) dying.push_back(host);
+  random_.shuffle(dying);
+  dying.resize(victims(options_));
+  dying.push_back(0);
+  for (const auto host : dying) {
     hosts_[host].lives = false;
     directory_->die(host);
     for (std::uint32_t blob = 0; blob < blobs_.size(); ++blob) {

@@ -16,22 +16,22 @@
 namespace shoal::sim {
 
 enum class Happens : std::uint32_t {
-  want,          // a host wants blobs from b on, c of them.
-  begin,         // a member has found its torrent; it connects to what it found.
-  ready,         // a connection: both ends know what the other has.
-  retry,         // a member connects to host b, which was not there before.
-  asked,         // a flow: b further requests have come to the sender.
-  cancelled,     // a flow: unit c of piece b is not wanted any more.
-  uplink_free,   // a host.
-  arrived,       // a flow: its oldest request is answered.
-  verified,      // a member: piece b is right.
-  told_have,     // a member: its peers learn that it has piece b.
-  told_queue,    // a flow: the receiver learns that it may have b requests waiting.
-  told_time,     // a flow: the sender learns that its round trip is b microseconds.
-  beat,          // a host looks at its transfers.
-  committed,     // a member: the whole is verified and on disk.
-  announce,      // a host tells the directory.
-  death,         // of the seed and some others.
+  want,         // a host wants blobs from b on, c of them.
+  begin,        // a member has found its torrent; it connects to what it found.
+  ready,        // a connection: both ends know what the other has.
+  retry,        // a member connects to host b, which was not there before.
+  asked,        // a flow: b further requests have come to the sender.
+  cancelled,    // a flow: unit c of piece b is not wanted any more.
+  uplink_free,  // a host.
+  arrived,      // a flow: its oldest request is answered.
+  verified,     // a member: piece b is right.
+  told_have,    // a member: its peers learn that it has piece b.
+  told_queue,   // a flow: the receiver learns that it may have b requests waiting.
+  told_time,    // a flow: the sender learns that its round trip is b microseconds.
+  beat,         // a host looks at its transfers.
+  committed,    // a member: the whole is verified and on disk.
+  announce,     // a host tells the directory.
+  death,        // of the seed and some others.
 };
 
 /// Hosts, their links, the swarms of some blobs, and what happens to them in simulated time.
@@ -66,12 +66,8 @@ class World {
     return host * static_cast<std::uint32_t>(blobs_.size()) + blob;
   }
   Flow& flow(std::uint32_t index) { return connections_[index / 2].flows[index % 2]; }
-  Member& receiver(std::uint32_t flow) {
-    return members_[connections_[flow / 2].ends[flow % 2]];
-  }
-  Member& sender(std::uint32_t flow) {
-    return members_[connections_[flow / 2].ends[1 - flow % 2]];
-  }
+  Member& receiver(std::uint32_t flow) { return members_[connections_[flow / 2].ends[flow % 2]]; }
+  Member& sender(std::uint32_t flow) { return members_[connections_[flow / 2].ends[1 - flow % 2]]; }
   void happen(const Event<Happens>& event);
 
   // A member's life (world.cc).
@@ -121,8 +117,6 @@ class World {
   Random random_;
   Time now_{0};
   std::size_t unfinished_ = 0;
-  std::uint64_t wanted_bytes_ = 0, received_bytes_ = 0;
-  bool death_is_due_ = false;
   SwarmSpread spread_;  // plan()'s, kept for its memory.
   std::vector<bool> here_;
 };

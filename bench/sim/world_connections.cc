@@ -23,14 +23,12 @@ void World::connect(std::uint32_t index, const SimDirectory::Found& found) {
     const auto other = member_of(host, member.blob);
     auto& peer = members_[other];
     --room;
-    const bool known =
-        std::any_of(member.flows.begin(), member.flows.end(), [&](std::uint32_t flow) {
-          return connections_[flow / 2].ends[1 - flow % 2] == other;
-        });
+    const bool known = std::any_of(
+        member.flows.begin(), member.flows.end(),
+        [&](std::uint32_t flow) { return connections_[flow / 2].ends[1 - flow % 2] == other; });
     // One that has not begun yet has no torrent in its session: it admits nobody.
     const bool there = peer.state == Member::State::fetching ||
-                       peer.state == Member::State::committing ||
-                       peer.state == Member::State::done;
+                       peer.state == Member::State::committing || peer.state == Member::State::done;
     if (known || !hosts_[host].lives) continue;
     if (!there) {
       events_.push(now_ + kReconnect, Happens::retry, index, host);

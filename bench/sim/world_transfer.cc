@@ -15,8 +15,8 @@ void World::ask(std::uint32_t index) {
   if (!connection.ready || !own.active() || !hosts_[own.host].lives) return;
   auto& flow = this->flow(index);
   const auto& shape = shapes_[own.blob];
-  const auto blocks = static_cast<std::uint64_t>(
-      options_.queue_blocks > 0 ? options_.queue_blocks : flow.told);
+  const auto blocks =
+      static_cast<std::uint64_t>(options_.queue_blocks > 0 ? options_.queue_blocks : flow.told);
   const auto room =
       std::max<std::uint64_t>(1, (blocks * kBlockBytes + shape.unit_bytes - 1) / shape.unit_bytes);
   const auto& has = sender(index).shown;
@@ -108,7 +108,6 @@ void World::arrived(std::uint32_t index) {
   --flow.on_wire;
   const auto bytes = shapes_[own.blob].bytes_of(request.unit.piece, request.unit.unit);
   own.received += bytes;
-  received_bytes_ += bytes;
   if (own.first_byte == Time(0)) own.first_byte = now_;
   time_request(index, request.made);
   const bool twice = own.picker->asked_twice(request.unit);
@@ -122,10 +121,6 @@ void World::arrived(std::uint32_t index) {
                  Happens::verified, connections_[index / 2].ends[index % 2], request.unit.piece);
   }
   ask(index);
-  if (death_is_due_ && received_bytes_ * 2 >= wanted_bytes_) {
-    death_is_due_ = false;
-    events_.push(now_, Happens::death, 0);
-  }
 }
 
 void World::cancel_elsewhere(const Member& member, Unit unit) {
@@ -133,7 +128,8 @@ void World::cancel_elsewhere(const Member& member, Unit unit) {
     const auto& requests = flow(index).requests;
     const bool asks = std::any_of(requests.begin(), requests.end(),
                                   [&](const Request& request) { return request.unit == unit; });
-    if (asks) events_.push(now_ + options_.latency, Happens::cancelled, index, unit.piece, unit.unit);
+    if (asks)
+      events_.push(now_ + options_.latency, Happens::cancelled, index, unit.piece, unit.unit);
   }
 }
 

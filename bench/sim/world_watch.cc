@@ -65,8 +65,8 @@ void World::look_at(std::uint32_t index) {
   if (member.received != std::exchange(member.seen, member.received)) member.moved = now_;
   if (now_ - member.rate_since >= kRateOver) {
     const double seconds = std::chrono::duration<double>(now_ - member.rate_since).count();
-    member.rate =
-        static_cast<std::uint64_t>(static_cast<double>(member.received - member.rate_bytes) / seconds);
+    member.rate = static_cast<std::uint64_t>(
+        static_cast<double>(member.received - member.rate_bytes) / seconds);
     member.rate_since = now_;
     member.rate_bytes = member.received;
   }
@@ -102,7 +102,7 @@ void World::plan(std::uint32_t index) {
   }
   std::set<std::uint32_t> blocking;
   if (member.blocking) blocking.insert(*member.blocking);
-  for (const auto& [piece, rank] : member.plan->update(blocking, here_, spread_)) {
+  for (const auto& [piece, rank] : member.plan->update(blocking, here_, spread_, steady(now_))) {
     picker.rank(piece, rank);
   }
 }
