@@ -2,6 +2,7 @@
 long that takes is held against the least time that the links allow. Needs root."""
 
 import argparse
+import datetime
 import json
 import os
 import shutil
@@ -11,8 +12,9 @@ import time
 from pathlib import Path
 
 from kit import machine
-from lab import report
+from lab import bars, html, report
 from lab.lab import MIB, Lab, Options
+from lab.rows import Row
 from lab.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +37,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR")
     parser.add_argument("--json", type=Path, default=ROOT / "build/bench-swarm.json",
                         metavar="FILE")
+    parser.add_argument("--html", type=Path, default=ROOT / "build/bench-swarm.html",
+                        metavar="FILE")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.workloads if name not in WORKLOADS]
     if unknown:
@@ -52,12 +56,6 @@ def missing(binary: Path) -> list[str]:
     if not binary.exists():
         found.append(f"{binary} (./dev bench swarm builds it)")
     return found
-
-
-def told(figures: dict) -> str:
-    if figures.get("over_bound"):
-        return f"{figures['over_bound']:.2f} x the bound"
-    return f"{figures.get('p50_s', 0) * 1000:.1f} ms" if not figures["failed"] else "failed"
 
 
 def end_on_signal(number: int, _) -> None:
@@ -79,28 +77,58 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - started:5.0f} s] {text}", file=sys.stderr, flush=True)
 
+    options = Options(given.hosts, given.rate, given.size * MIB, given.layers, binary, say)
+    told = {
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+        "options": {"hosts": given.hosts, "mbit": given.rate, "size": options.size,
+                    "layers": given.layers, "repetitions": given.seeds}}
     wanted = [name for name in given.workloads or WORKLOADS
               if name != "baselines" or not given.no_baselines]
-    options = Options(given.hosts, given.rate, given.size * MIB, given.layers, binary, say)
     rows: dict[str, dict] = {}
-    with Lab(options) as lab:
-        for repetition in range(given.seeds):
-            for name in wanted:
-                for row in WORKLOADS[name](lab):
-                    kept = rows.setdefault(row.key, {"workload": name, "label": row.label,
-                                                     "rounds": []})
-                    if row.figures is None:
-                        continue
-                    kept["rounds"].append(row.figures)
-                    say(f"{name} {row.label}: {told(row.figures)}")
-    print(machine.line(machine.describe()))
-    print(report.table(rows))
-    given.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    try:
+        with Lab(options) as lab:
+            for _ in range(given.seeds):
+                for name in wanted:
+                    for row in WORKLOADS[name](lab):
+                        keep(rows, name, row)
+                        say(f"{name} {row.label}{outcome(row.figures)}")
+    finally:
+        # What was measured before something failed is not lost.
+        if rows:
+            write(given, {**told, "rows": rows, "bars": bars.judge(rows)})
     failed = [failure for row in rows.values() for one in row["rounds"]
-              for failure in one.get("failed", [])]
+              for failure in one["failed"]]
     for failure in failed:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def keep(rows: dict[str, dict], workload: str, row: Row) -> None:
+    kept = rows.setdefault(row.key, {"workload": workload, "label": row.label, "rounds": []})
+    if row.figures is None:
+        return
+    for earlier in kept["rounds"]:
+        earlier.pop("picture", None)  # The plots show the last repetition.
+    kept["rounds"].append({**row.figures, "failed_pulls": len(row.figures["failed"])})
+
+
+def outcome(figures: dict | None) -> str:
+    if figures is None:
+        return ""
+    if figures.get("over_bound"):
+        return f": {figures['over_bound']:.2f} x the bound"
+    return f": {figures['p50_s'] * 1000:.1f} ms" if "p50_s" in figures else ": failed"
+
+
+def write(given: argparse.Namespace, result: dict) -> None:
+    given.json.write_text(json.dumps(result, indent=1) + "\n")
+    given.html.write_text(html.page(result))
+    print(machine.line(result["machine"]))
+    print(html.options_line(result["options"]), end="\n\n")
+    print(report.table(result["rows"]), end="\n\n")
+    print(bars.table(result["bars"]), end="\n\n")
+    print(f"{given.json}, {given.html}")
 
 
 if __name__ == "__main__":

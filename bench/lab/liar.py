@@ -113,10 +113,10 @@ def w8_liar(lab: Lab) -> Iterator[Row]:
 
 
 def judge(figures: dict) -> dict:
-    """What of the payload was noise, and whether all have barred the liar: none of them took a
-    byte of it in the second half of the run."""
+    """What of the payload was noise, and how many have not barred the liar: they took
+    bytes of it in the second half of the run."""
     took = [of for of in figures["liar"].values() if of["bytes"]]
     half = figures.get("max_s", 0.0) / 2
     return {"liar_share": sum(of["bytes"] for of in took) / figures["bytes"] / figures["hosts"],
             "liar_asked_by": len(took),
-            "liar_barred": bool(took) and all(of["last"] < half for of in took)}
+            "liar_not_barred_by": sum(of["last"] >= half for of in took)}

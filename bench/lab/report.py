@@ -21,6 +21,7 @@ COLUMNS = (
     ("peak_rss_mb", "RSS MB", 1),
     ("machine_busy", "busy %", 100),
 )
+RANGED = ("over_bound", "half_over_bound")  # In the text; all are in the HTML and the JSON.
 
 
 def summary(rounds: Sequence[Mapping], name: str) -> dict | None:
@@ -31,14 +32,13 @@ def summary(rounds: Sequence[Mapping], name: str) -> dict | None:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def cell(rounds: Sequence[Mapping], name: str, factor: float) -> str:
+def cell(rounds: Sequence[Mapping], name: str, factor: float, ranges: bool = True) -> str:
+    """The median, and least and most where they differ from it."""
     of = summary(rounds, name)
     if of is None:
         return ""
-    text = number(of["median"] * factor)
-    if len(rounds) > 1:
-        text += f" ({number(of['min'] * factor)}-{number(of['max'] * factor)})"
-    return text
+    text, least, most = (number(of[which] * factor) for which in ("median", "min", "max"))
+    return f"{text} ({least}-{most})" if ranges and (least, most) != (text, text) else text
 
 
 def table(rows: Mapping[str, dict]) -> str:
@@ -51,5 +51,6 @@ def table(rows: Mapping[str, dict]) -> str:
         failed = sum(len(one.get("failed", [])) for one in rounds)
         label = f"{row['workload']} {row['label']}"
         lines.append([label, f"{rounds[0]['hosts']}", number(rounds[0]["bytes"] / 2**20),
-                      *(cell(rounds, name, factor) for name, _, factor in COLUMNS), f"{failed}"])
+                      *(cell(rounds, name, factor, name in RANGED)
+                        for name, _, factor in COLUMNS), f"{failed}"])
     return render(["", "hosts", "MiB", *(heading for _, heading, _ in COLUMNS), "failed"], lines)
