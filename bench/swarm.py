@@ -19,6 +19,8 @@ from lab.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("ip", "tc", "nsenter", "curl")
+BASELINE_TOOLS = ("docker-registry", "aria2c", "transmission-cli", "transmission-create",
+                  "opentracker")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -49,8 +51,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return given
 
 
-def missing(binary: Path) -> list[str]:
-    found = [tool for tool in TOOLS if not shutil.which(tool)]
+def missing(binary: Path, wanted: list[str]) -> list[str]:
+    tools = (*TOOLS, *(BASELINE_TOOLS if "baselines" in wanted else ()))
+    found = [tool for tool in tools if not shutil.which(tool)]
     if os.geteuid() != 0:
         found.append("root, for network namespaces and their links")
     if not binary.exists():
@@ -65,7 +68,9 @@ def end_on_signal(number: int, _) -> None:
 def main() -> int:
     given = parse()
     binary = (given.build / "cli/shoal").resolve()
-    lacking = missing(binary)
+    wanted = [name for name in given.workloads or WORKLOADS
+              if name != "baselines" or not given.no_baselines]
+    lacking = missing(binary, wanted)
     if lacking:
         print(f"bench: the swarm lab needs {'; '.join(lacking)}", file=sys.stderr)
         return 2
@@ -83,8 +88,6 @@ def main() -> int:
         "machine": machine.describe(),
         "options": {"hosts": given.hosts, "mbit": given.rate, "size": options.size,
                     "layers": given.layers, "repetitions": given.seeds}}
-    wanted = [name for name in given.workloads or WORKLOADS
-              if name != "baselines" or not given.no_baselines]
     rows: dict[str, dict] = {}
     try:
         with Lab(options) as lab:

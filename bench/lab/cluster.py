@@ -58,6 +58,7 @@ class Cluster:
     def __init__(self, network: LabNetwork, peers: int, mbit: float):
         self.network = network
         self.mbit = mbit
+        self.names: dict[str, str] = {}  # Of all nodes that were seen, by their ids.
         self._images = 0
         home, self.seed, *others = [network.host() for _ in range(peers + 1)]
         self.peers = [home, *others]
@@ -99,6 +100,7 @@ class Cluster:
         def sees_all(host: LabHost) -> bool:
             with host.api() as api:
                 members = api.send("GET", "/shoal/v1/cluster/status").json()["members"]
+            self.names |= {member["id"]: member["name"] for member in members}
             return {member["name"] for member in members if member["live"]} == wanted
 
         for host in self.hosts:

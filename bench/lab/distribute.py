@@ -100,11 +100,11 @@ def distribute(cluster: Cluster, plan: Plan) -> dict:
         for pull in pulls:
             pull.thread.join()
     return {
-        "hosts": len(plan.peers), "bytes": size, "bound_s": least, "bound": terms.json(),
+        "hosts": len(plan.peers), "bytes": size, "started": meter.started, "bound_s": least, "bound": terms.json(),
         "links_mbit": {name: [rates.up * 8e-6, rates.down * 8e-6]
                        for name, rates in links.items()},
         **_times(pulls, least, plan), **_costs(meter, plan, seeds), "wrong": meter.wrong,
-        "picture": _picture(meter, plan, seeds, links)}
+        "sources": _sources(cluster, meter), "picture": _picture(meter, plan, seeds, links)}
 
 
 def _times(pulls: Sequence[_Pull], least: float, plan: Plan) -> dict:
@@ -137,6 +137,7 @@ def _costs(meter: Meter, plan: Plan, seeds: Sequence[LabHost]) -> dict:
         "wire_sent": {host.name: meter.sent(host) for host in (*seeds, *plan.peers)
                       if host.name in nodes},
         "sent_bytes": {name: node.sent for name, node in nodes.items()},
+        "received_bytes": {name: node.received for name, node in nodes.items()},
         "cpu_s_per_gib": sum(node.cpu_s for node in nodes.values()) / (moved / 2**30)
         if moved else None,
         "peak_rss_mb": max((node.peak_rss_mb for node in nodes.values()), default=None),
@@ -150,9 +151,21 @@ def _costs(meter: Meter, plan: Plan, seeds: Sequence[LabHost]) -> dict:
         # What came beyond one copy, pieces that were wrong included.
         figures["duplicate_share"] = moved / (size * len(peers)) - 1
         figures["upload_skew"] = skew([node.sent for node in peers])
-    figures["wrong_bytes"] = sum(arrival.wrong for of in meter.arrivals.values()
-                                 for arrival in of.values())
+    arrivals = [arrival for of in meter.arrivals.values() for arrival in of.values()]
+    figures["redundant_bytes"] = sum(arrival.redundant for arrival in arrivals)
+    figures["wrong_bytes"] = sum(arrival.wrong for arrival in arrivals)
     return figures
+
+
+def _sources(cluster: Cluster, meter: Meter) -> dict[str, dict[str, int]]:
+    """For each host, whom its bytes came from, as its log says; `https`: not by the swarm."""
+    of: dict[str, dict[str, int]] = {}
+    for host, arrivals in meter.arrivals.items():
+        for arrival in arrivals.values():
+            for node, count in arrival.sources.items():
+                name = cluster.names.get(node, node)
+                of.setdefault(host, {})[name] = of.get(host, {}).get(name, 0) + count
+    return of
 
 
 def _picture(meter: Meter, plan: Plan, seeds: Sequence[LabHost],

@@ -109,7 +109,8 @@ class Meter:
         self.failures: list[str] = []  # What nodes logged as not fetched.
         self.wrong: list[dict] = []    # What they logged of pieces that were not what they claim.
         self.nodes: dict[str, NodeCost] = {}
-        self.start = 0.0
+        self.start = 0.0    # The clock's zero, as time.monotonic() has it,
+        self.started = 0.0  # and as the nodes' logs do.
         self.busy = 0.0  # Share of the machine's cores that was in use.
 
     def __enter__(self) -> "Meter":
@@ -129,7 +130,7 @@ class Meter:
     def begin(self) -> None:
         """The clock starts anew."""
         self.start = time.monotonic()
-        self._start_wall = time.time()
+        self.started = time.time()
         self._busy_before = busy_seconds()
 
     def __exit__(self, *_) -> None:
@@ -153,11 +154,6 @@ class Meter:
     def sent(self, host: LabHost) -> int:
         """Bytes that left the host in all of the run, on the wire."""
         return self._watch.sent_and_received(host)[0]
-
-    def wire_so_far(self, host: LabHost) -> int:
-        """Bytes that came to it since the run began, at the last sample."""
-        samples = self._watch.samples
-        return samples[-1][1][host.link][1] - samples[0][1][host.link][1]
 
     def wait_stored(self, host: LabHost, digests: Sequence[str], seconds: float) -> float | None:
         """When the node had all of them; None: not within so many seconds from now on."""
@@ -202,7 +198,7 @@ class Meter:
             wall = datetime.datetime.fromisoformat(line["time"]).timestamp()
             with self._changed:
                 arrival = self._arrival(host, line["digest"])
-                arrival.stored_s = wall - self._start_wall
+                arrival.stored_s = wall - self.started
                 pairs = (one.rsplit(":", 1) for one in line["from"].split(",") if ":" in one)
                 arrival.sources = {node: int(size) for node, size in pairs}
                 self._changed.notify_all()

@@ -39,13 +39,10 @@ class Rates:
 
 
 class LabHost(Host):
-    def shape(self, down: float | None = None, up: float | None = None) -> None:
-        """Mbit/s, each direction with a burst of BURST_S; None: as fast as it goes."""
+    def shape(self, down: float, up: float) -> None:
+        """Mbit/s, each direction with a burst of BURST_S."""
         for namespace, device, rate in ((self._network.name, self._link, down),
                                         (self.name, "eth0", up)):
-            if rate is None:
-                super().shape(down if device != "eth0" else None, up if device == "eth0" else None)
-                continue
             burst = max(BURST_BYTES_MIN, int(rate * MBIT * BURST_S))
             run(["tc", "-n", namespace, "qdisc", "replace", "dev", device, "root", "tbf", "rate",
                  f"{rate * 1e6:.0f}bit", "burst", str(burst), "latency", f"{QUEUE_S * 1e3:.0f}ms"])
