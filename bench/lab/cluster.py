@@ -106,6 +106,16 @@ class Cluster:
         for host in self.hosts:
             until(lambda host=host: sees_all(host), f"{host.name} sees all members", SECONDS)
 
+    def revive(self) -> None:
+        """Starts the nodes again that have been killed, or have died."""
+        dead = [host for host in self.hosts if not host.process.alive()]
+        for host in dead:
+            host.kill()  # Takes note of its end.
+            host.begin()
+        for host in dead:
+            host.until_ready()
+        self.until_live()
+
     def links(self, hosts: Sequence[LabHost] | None = None) -> dict[str, Rates]:
         return measure_links(self.network, list(hosts or self.hosts))
 

@@ -27,7 +27,7 @@ class Plan:
     seeds: Sequence[LabHost] = ()  # Who has it; the cluster's seed unless said.
     # Called in a thread of its own when the clock has started, with the meter.
     during: Callable[[Meter], None] | None = None
-    lost: Sequence[str] = ()  # Hosts whose pulls need not end well.
+    lost: Sequence[str] = ()  # Hosts that `during` kills: their pulls need not end well.
     # From the measured rates, where it is not that of Kumar and Ross for all hosts at once.
     least: Callable[[dict[str, Rates]], float] | None = None
     links: Mapping[str, Rates] | None = None  # Measured before; else they are now.
@@ -99,21 +99,24 @@ def distribute(cluster: Cluster, plan: Plan) -> dict:
             threading.Thread(target=plan.during, args=(meter,), daemon=True).start()
         for pull in pulls:
             pull.thread.join()
+        died = [f"{host.name}'s node died: {host.process.tail(1)}" for host in hosts
+                if not host.process.alive() and host.name not in plan.lost]
     return {
         "hosts": len(plan.peers), "bytes": size, "started": meter.started, "bound_s": least, "bound": terms.json(),
         "links_mbit": {name: [rates.up * 8e-6, rates.down * 8e-6]
                        for name, rates in links.items()},
-        **_times(pulls, least, plan), **_costs(meter, plan, seeds), "wrong": meter.wrong,
+        **_times(pulls, least, plan, died), **_costs(meter, plan, seeds), "wrong": meter.wrong,
+        "node_failures": meter.failures,
         "sources": _sources(cluster, meter), "picture": _picture(meter, plan, seeds, links)}
 
 
-def _times(pulls: Sequence[_Pull], least: float, plan: Plan) -> dict:
+def _times(pulls: Sequence[_Pull], least: float, plan: Plan, died: list[str]) -> dict:
     done = [pull for pull in pulls if pull.complete_s is not None]
     half = {pull.host.name: pull.reading.half_s for pull in done if pull.reading.half_s}
     first = [pull.reading.first_byte_s for pull in done if pull.reading.first_byte_s]
     figures = {
         "failed": [f"{pull.host.name}: {pull.reading.error}" for pull in pulls
-                   if pull.complete_s is None and pull.host.name not in plan.lost],
+                   if pull.complete_s is None and pull.host.name not in plan.lost] + died,
         "complete_s": {pull.host.name: pull.complete_s for pull in done},
         "clients_end_s": {pull.host.name: pull.reading.end_s for pull in done
                           if pull.reading.end_s},

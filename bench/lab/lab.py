@@ -41,9 +41,11 @@ class Lab:
         self.close()
 
     def cluster(self) -> Cluster:
-        """Of all hosts, at the rate of the options; started when first asked for, with one small
-        image pulled everywhere so that all nodes have met."""
-        if self._cluster is None:
+        """Of all hosts, at the rate of the options, all of them alive; started when first asked
+        for, with one small image pulled everywhere so that all nodes have met."""
+        if self._cluster is not None:
+            self._cluster.revive()
+        else:
             self.start(self.options.hosts, self.options.mbit)
         return self._cluster
 

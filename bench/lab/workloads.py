@@ -120,19 +120,15 @@ def w7(lab: Lab) -> Iterator[Row]:
     def kill(meter: Meter) -> None:
         time.sleep(max(0.0, meter.start + half - time.monotonic()))
         for host in (cluster.seed, *victims):
-            host.process.send(SIGKILL)
+            host.process.send(SIGKILL)  # Its end is seen by revive().
 
     figures = distribute(cluster, Plan(image, peers, seeds=[cluster.seed, replica], during=kill,
-                                       least=least, lost=[host.name for host in victims]))
+                                       least=least, lost=[cluster.seed.name,
+                                                          *(host.name for host in victims)]))
     figures["killed_at_s"] = half
     yield Row("W7", f"{len(victims)} peers and the seed killed",
               of_hosts(figures, [host.name for host in left]))
-    for host in (cluster.seed, *victims):
-        host.kill()  # Takes note of its end.
-        host.begin()
-    for host in (cluster.seed, *victims):
-        host.until_ready()
-    cluster.until_live()
+    cluster.revive()
     cluster.forget(image)
 
 

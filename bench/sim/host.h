@@ -9,6 +9,7 @@
 #include "bench/sim/event_queue.h"
 #include "bench/sim/links.h"
 #include "bench/sim/piece_picker.h"
+#include "p2p/swarm/hand_out.h"
 #include "p2p/swarm/piece_plan.h"
 #include "p2p/swarm/transfer.h"
 
@@ -22,10 +23,10 @@ struct Member {
   std::uint32_t host = 0;
   std::uint32_t blob = 0;
   SwarmClass of_class = SwarmClass::demand;
-  Bits shown;                           // Pieces that it has told its peers of.
   std::unique_ptr<PiecePicker> picker;  // None where it was from the start.
   std::unique_ptr<PiecePlan> plan;
-  std::vector<std::uint32_t> flows;  // By which it receives (or would): connection x 2 + end.
+  std::unique_ptr<HandOut> hand_out;  // Once it has all.
+  std::vector<std::uint32_t> flows;   // By which it receives (or would): connection x 2 + end.
 
   Time wanted{0}, first_byte{0}, half{0}, done{0};
   std::uint32_t in_order = 0;             // Pieces before the first that is missing.

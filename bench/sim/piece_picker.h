@@ -6,6 +6,7 @@
 
 #include "bench/sim/bits.h"
 #include "bench/sim/random.h"
+#include "p2p/swarm/piece_plan.h"
 
 namespace shoal::sim {
 
@@ -48,7 +49,7 @@ struct Unit {
 ///   that is free: a random unit that others are asked for (strict end game).
 class PiecePicker {
  public:
-  static constexpr std::uint8_t kRank = 4;
+  static constexpr std::uint8_t kRank = PiecePlan::kStart;
 
   explicit PiecePicker(const BlobShape& shape);
 
@@ -80,6 +81,7 @@ class PiecePicker {
   /// The piece was found right.
   void verified(std::uint32_t piece);
   [[nodiscard]] bool here(std::uint32_t piece) const { return here_.test(piece); }
+  [[nodiscard]] const Bits& here() const { return here_; }
   [[nodiscard]] std::uint32_t missing() const { return missing_; }
 
  private:

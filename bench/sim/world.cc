@@ -16,6 +16,9 @@ Digest digest_of(std::uint32_t blob, std::uint64_t seed) {
   return Digest::of(fmt::format("blob {} of world {}", blob, seed));
 }
 
+/// Any that differs.
+std::uint32_t salt_of(std::uint32_t host) { return host * 11; }
+
 /// As long as those that nodes give themselves, and as random.
 std::string node_id(Random& random) {
   static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz234567";
@@ -51,14 +54,14 @@ World::World(const Options& options)
       member.host = host;
       member.blob = blob;
       member.of_class = blobs_[blob].of_class;
-      member.shown = Bits(shapes_[blob].pieces(), host < holders);
       if (host < holders) {
+        member.hand_out = std::make_unique<HandOut>(shapes_[blob].pieces(), salt_of(host));
         member.state = Member::State::done;
         directory_->held_before(host, blob);
         continue;
       }
       member.picker = std::make_unique<PiecePicker>(shapes_[blob]);
-      member.plan = std::make_unique<PiecePlan>(hosts_[host].id, rendezvous_word(digests[blob]));
+      member.plan = std::make_unique<PiecePlan>();
       ++unfinished_;
     }
   }
@@ -107,8 +110,10 @@ void World::happen(const Event<Happens>& event) {
     case Happens::uplink_free: return send_next(event.a);
     case Happens::arrived: return arrived(event.a);
     case Happens::verified: return verified(event.a, event.b);
+    case Happens::knows: return knows(event.a, event.b);
     case Happens::told_have: return told_have(event.a, event.b);
     case Happens::told_queue: flow(event.a).told = static_cast<int>(event.b); return ask(event.a);
+    case Happens::given: return given(event.a);
     case Happens::told_time:
       return flow(event.a).queue.set_round_trip(std::chrono::microseconds(event.b));
     case Happens::beat: return beat(event.a);

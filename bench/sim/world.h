@@ -8,6 +8,7 @@
 #include "bench/sim/connection.h"
 #include "bench/sim/directory.h"
 #include "bench/sim/event_queue.h"
+#include "bench/sim/happens.h"
 #include "bench/sim/host.h"
 #include "bench/sim/options.h"
 #include "bench/sim/random.h"
@@ -15,32 +16,14 @@
 
 namespace shoal::sim {
 
-enum class Happens : std::uint32_t {
-  want,         // a host wants blobs from b on, c of them.
-  begin,        // a member has found its torrent; it connects to what it found.
-  ready,        // a connection: both ends know what the other has.
-  retry,        // a member connects to host b, which was not there before.
-  asked,        // a flow: b further requests have come to the sender.
-  cancelled,    // a flow: unit c of piece b is not wanted any more.
-  uplink_free,  // a host.
-  arrived,      // a flow: its oldest request is answered.
-  verified,     // a member: piece b is right.
-  told_have,    // a member: its peers learn that it has piece b.
-  told_queue,   // a flow: the receiver learns that it may have b requests waiting.
-  told_time,    // a flow: the sender learns that its round trip is b microseconds.
-  beat,         // a host looks at its transfers.
-  committed,    // a member: the whole is verified and on disk.
-  announce,     // a host tells the directory.
-  death,        // of the seed and some others.
-};
-
 /// Hosts, their links, the swarms of some blobs, and what happens to them in simulated time.
 ///
 /// The product's own are: PiecePlan, RequestQueue, share_rates(), DirectoryTable, AnnouncePlan,
 /// Rendezvous, piece_bytes_for() and the messages of the directory. Modelled are libtorrent's
 /// picker (piece_picker.h), its connections and messages, SwarmTransfers' choice of neighbours, its
 /// looks and its patience, and the links: an uplink serves flows in turn, a downlink takes what
-/// comes in order, each byte takes the latency. Not modelled: CPU, loss, TCP's own start, tunnels,
+/// comes in order, each byte takes the latency, and messages wait behind the units of their own
+/// connection. Not modelled: CPU, loss, TCP's own start, tunnels,
 /// pieces over HTTPS from holders, wrong pieces.
 class World {
  public:
@@ -86,6 +69,12 @@ class World {
   void close_all(Member& member);
   void close_redundant(std::uint32_t member);
 
+  /// A message of the protocol to the flow's receiver, behind what the flow has to send: one TCP
+  /// connection carries both, in order.
+  void tell(std::uint32_t flow, Happens kind, std::uint32_t a, std::uint32_t b = 0,
+            std::uint32_t c = 0);
+  [[nodiscard]] static bool is_idle(const Flow& flow) { return flow.on_wire + flow.waiting == 0; }
+
   // Requests and what comes of them (world_transfer.cc).
   void ask(std::uint32_t flow);
   void asked(std::uint32_t flow, std::uint32_t count);
@@ -93,8 +82,12 @@ class World {
   void send_next(std::uint32_t host);
   void arrived(std::uint32_t flow);
   void cancel_elsewhere(const Member& member, Unit unit);
+  void pass_on(std::uint32_t flow);
   void time_request(std::uint32_t flow, Time made);
   void verified(std::uint32_t member, std::uint32_t piece);
+  void hand_out(std::uint32_t flow);
+  void given(std::uint32_t flow);
+  void knows(std::uint32_t flow, std::uint32_t piece);
   void told_have(std::uint32_t member, std::uint32_t piece);
 
   // What SwarmTransfers watches (world_watch.cc).

@@ -60,10 +60,22 @@ void World::ready(std::uint32_t index) {
     auto& own = members_[connection.ends[end]];
     const auto& other = members_[connection.ends[1 - end]];
     flow.as_seed = other.has_all();
+    flow.has = flow.as_seed ? Bits(shapes_[own.blob].pieces(), true) : other.picker->here();
     flow.queue = RequestQueue(steady(now_));
-    if (own.picker) own.picker->peer_came(other.shown, flow.as_seed);
+    if (own.picker) own.picker->peer_came(flow.has, flow.as_seed);
   }
-  for (std::uint32_t end = 0; end < 2; ++end) ask(index * 2 + end);
+  for (std::uint32_t end = 0; end < 2; ++end) {
+    const auto to = index * 2 + end;  // The sender may be a seed that gives pieces.
+    auto& from = sender(to);
+    if (from.hand_out) {
+      from.hand_out->join(to);
+      if (receiver(to).picker)
+        receiver(to).picker->here().for_each(
+            [&](std::uint32_t piece) { from.hand_out->got(to, piece); });
+      hand_out(to);
+    }
+    ask(to);
+  }
 }
 
 void World::close(std::uint32_t index) {
@@ -74,13 +86,14 @@ void World::close(std::uint32_t index) {
   for (std::uint32_t end = 0; end < 2; ++end) {
     auto& flow = connection.flows[end];
     auto& own = members_[connection.ends[end]];
-    const auto& other = members_[connection.ends[1 - end]];
     std::erase(own.flows, index * 2 + end);
     --hosts_[own.host].connections;
-    if (own.picker && connection.ready) own.picker->peer_went(other.shown, flow.as_seed);
+    if (own.hand_out) own.hand_out->leave((index * 2 + end) ^ 1U);
+    if (own.picker && connection.ready) own.picker->peer_went(flow.has, flow.as_seed);
     free = free || !flow.requests.empty();
     for (const auto& request : flow.requests) own.picker->given_up(request.unit);
     flow.requests = {};
+    flow.behind = {};
     flow.on_wire = flow.waiting = 0;
   }
   connection.ready = false;

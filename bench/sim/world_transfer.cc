@@ -19,11 +19,10 @@ void World::ask(std::uint32_t index) {
       static_cast<std::uint64_t>(options_.queue_blocks > 0 ? options_.queue_blocks : flow.told);
   const auto room =
       std::max<std::uint64_t>(1, (blocks * kBlockBytes + shape.unit_bytes - 1) / shape.unit_bytes);
-  const auto& has = sender(index).shown;
   std::uint32_t made = 0;
   while (flow.requests.size() < room && (own.limit == 0 || own.credit > 0)) {
-    auto unit = own.picker->pick(has, random_);
-    if (!unit && flow.requests.empty()) unit = own.picker->pick_busy(has, random_);
+    auto unit = own.picker->pick(flow.has, random_);
+    if (!unit && flow.requests.empty()) unit = own.picker->pick_busy(flow.has, random_);
     if (!unit) break;
     if (own.limit > 0) own.credit -= static_cast<double>(shape.unit_bytes);
     flow.requests.push_back({*unit, now_});
@@ -31,7 +30,7 @@ void World::ask(std::uint32_t index) {
   }
   if (made == 0) return;
   hosts_[own.host].uplink.link.add_overhead(kMessageBytes);
-  events_.push(now_ + options_.latency, Happens::asked, index, made);
+  tell(index ^ 1U, Happens::asked, index, made);
 }
 
 void World::asked(std::uint32_t index, std::uint32_t count) {
@@ -39,7 +38,14 @@ void World::asked(std::uint32_t index, std::uint32_t count) {
   if (!connections_[index / 2].ready) return;
   // Some may have been taken back before they came.
   const auto come = static_cast<std::uint32_t>(flow.requests.size()) - flow.on_wire - flow.waiting;
+  const auto first = flow.on_wire + flow.waiting;
   flow.waiting += std::min(count, come);
+  if (auto& from = sender(index); from.hand_out) {
+    for (auto i = first; i < flow.on_wire + flow.waiting; ++i) {
+      from.hand_out->asked(index, flow.requests[i].unit.piece);
+    }
+    hand_out(index);
+  }
   if (flow.waiting == 0 || flow.in_turn) return;
   flow.in_turn = true;
   const auto host = sender(index).host;
@@ -54,6 +60,11 @@ void World::cancelled(std::uint32_t index, Unit unit) {
     if (!(flow.requests[i].unit == unit)) continue;
     flow.requests.erase(flow.requests.begin() + i);
     --flow.waiting;
+    // What waits behind it has one less before it; its place cannot be told any more.
+    for (auto& message : flow.behind) {
+      message.units = std::min(message.units, flow.come + flow.on_wire + flow.waiting);
+    }
+    if (is_idle(flow)) pass_on(index);
     ask(index);
     return;
   }
@@ -91,10 +102,7 @@ void World::send_next(std::uint32_t host) {
     events_.push(gone, Happens::uplink_free, host);
     events_.push(down.free_at(), Happens::arrived, index);
     const auto wanted = flow.queue.sent(bytes, steady(gone));
-    if (wanted) {
-      events_.push(gone + options_.latency, Happens::told_queue, index,
-                   static_cast<std::uint32_t>(*wanted));
-    }
+    if (wanted) tell(index, Happens::told_queue, index, static_cast<std::uint32_t>(*wanted));
     return;
   }
 }
@@ -106,6 +114,7 @@ void World::arrived(std::uint32_t index) {
   const auto request = flow.requests.front();
   flow.requests.erase(flow.requests.begin());
   --flow.on_wire;
+  ++flow.come;
   const auto bytes = shapes_[own.blob].bytes_of(request.unit.piece, request.unit.unit);
   own.received += bytes;
   if (own.first_byte == Time(0)) own.first_byte = now_;
@@ -120,6 +129,7 @@ void World::arrived(std::uint32_t index) {
     events_.push(now_ + std::chrono::duration_cast<Time>(std::chrono::duration<double>(seconds)),
                  Happens::verified, connections_[index / 2].ends[index % 2], request.unit.piece);
   }
+  pass_on(index);
   ask(index);
 }
 
@@ -128,8 +138,7 @@ void World::cancel_elsewhere(const Member& member, Unit unit) {
     const auto& requests = flow(index).requests;
     const bool asks = std::any_of(requests.begin(), requests.end(),
                                   [&](const Request& request) { return request.unit == unit; });
-    if (asks)
-      events_.push(now_ + options_.latency, Happens::cancelled, index, unit.piece, unit.unit);
+    if (asks) tell(index ^ 1U, Happens::cancelled, index, unit.piece, unit.unit);
   }
 }
 
@@ -144,7 +153,7 @@ void World::time_request(std::uint32_t index, Time made) {
   if (!news || time <= kRoundTripMin) return;
   flow.said = time;
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  events_.push(now_ + options_.latency, Happens::told_time, index, static_cast<std::uint32_t>(us));
+  tell(index ^ 1U, Happens::told_time, index, static_cast<std::uint32_t>(us));
 }
 
 void World::verified(std::uint32_t index, std::uint32_t piece) {
@@ -155,15 +164,26 @@ void World::verified(std::uint32_t index, std::uint32_t piece) {
   picker.verified(piece);
   while (member.in_order < shape.pieces() && picker.here(member.in_order)) ++member.in_order;
   if (member.half == Time(0) && member.in_order * 2 >= shape.pieces()) member.half = now_;
-  // The message goes out with what is sent next, and comes with what comes next.
-  for (const auto flow : member.flows) {
-    if (!connections_[flow / 2].ready) continue;
+  for (const auto from : member.flows) {
+    if (!connections_[from / 2].ready) continue;
+    const auto to = from ^ 1U;  // What its peer receives of it.
     hosts_[member.host].uplink.link.add_overhead(kMessageBytes);
-    hosts_[sender(flow).host].down.add_overhead(kMessageBytes);
+    hosts_[receiver(to).host].down.add_overhead(kMessageBytes);
+    if (!is_idle(flow(to))) tell(to, Happens::knows, to, piece);
   }
   events_.push(now_ + options_.latency, Happens::told_have, index, piece);
   if (picker.missing() == 0) {
     member.state = Member::State::committing;
+    member.hand_out = std::make_unique<HandOut>(shape.pieces(), member.host * 11);
+    for (const auto from : member.flows) {
+      if (!connections_[from / 2].ready) continue;
+      const auto to = from ^ 1U;
+      member.hand_out->join(to);
+      flow(from).has.for_each([&](std::uint32_t has) { member.hand_out->got(to, has); });
+    }
+    for (const auto from : member.flows) {
+      if (connections_[from / 2].ready) hand_out(from ^ 1U);
+    }
     const double seconds = static_cast<double>(shape.bytes_of(piece)) / kVerifyRate;
     events_.push(now_ + kCommitWork +
                      std::chrono::duration_cast<Time>(std::chrono::duration<double>(seconds)),
@@ -172,19 +192,79 @@ void World::verified(std::uint32_t index, std::uint32_t piece) {
   if (member.blocking == piece) read_on(index);
 }
 
+/// To those that were told by a message of their own it is no news, or not yet.
 void World::told_have(std::uint32_t index, std::uint32_t piece) {
   auto& member = members_[index];
   if (!hosts_[member.host].lives) return;
-  member.shown.set(piece);
   for (const auto from : member.flows) {
     if (!connections_[from / 2].ready) continue;
-    const auto to = from ^ 1U;  // What its peer receives of it.
-    auto& peer = receiver(to);
-    if (!peer.picker) continue;
-    peer.picker->peer_has(piece);
-    if (peer.active() && peer.picker->has_free(piece)) ask(to);
+    const auto to = from ^ 1U;
+    const auto& behind = flow(to).behind;
+    const bool later = std::any_of(behind.begin(), behind.end(), [&](const Behind& message) {
+      return message.kind == Happens::knows && message.b == piece;
+    });
+    if (!later) knows(to, piece);
   }
   if (member.has_all()) close_redundant(index);
+}
+
+void World::knows(std::uint32_t index, std::uint32_t piece) {
+  auto& flow = this->flow(index);
+  if (!connections_[index / 2].ready || flow.has.test(piece)) return;
+  flow.has.set(piece);
+  auto& own = receiver(index);
+  if (own.hand_out) {
+    own.hand_out->got(index ^ 1U, piece);
+    hand_out(index ^ 1U);
+  }
+  if (!own.picker) return;
+  own.picker->peer_has(piece);
+  if (own.active() && own.picker->has_free(piece)) ask(index);
+}
+
+/// What a seed tells the receiver of a flow to ask for, when that has changed.
+void World::hand_out(std::uint32_t index) {
+  constexpr std::size_t kAhead = 2;
+  auto now = sender(index).hand_out->next(index, kAhead);
+  if (!now) return;
+  flow(index).given_soon = std::move(*now);
+  tell(index, Happens::given, index);
+}
+
+/// Before anything else is asked for.
+void World::given(std::uint32_t index) {
+  auto& flow = this->flow(index);
+  auto& own = receiver(index);
+  if (!connections_[index / 2].ready || !own.active()) return;
+  flow.given = flow.given_soon;
+  for (const auto& [piece, rank] : own.plan->give(flow.given, shapes_[own.blob].pieces())) {
+    own.picker->rank(piece, rank);
+  }
+  ask(index);
+}
+
+void World::tell(std::uint32_t index, Happens kind, std::uint32_t a, std::uint32_t b,
+                 std::uint32_t c) {
+  auto& flow = this->flow(index);
+  if (is_idle(flow)) {
+    events_.push(now_ + options_.latency, kind, a, b, c);
+  } else {
+    flow.behind.push_back({flow.come + flow.on_wire + flow.waiting, kind, a, b, c});
+  }
+}
+
+/// The messages behind the unit that just came. What one of them causes may close the connection.
+void World::pass_on(std::uint32_t index) {
+  auto& behind = flow(index).behind;
+  std::size_t count = 0;
+  while (count < behind.size() && behind[count].units <= flow(index).come) ++count;
+  if (count == 0) return;
+  const std::vector<Behind> messages(behind.begin(),
+                                     behind.begin() + static_cast<std::ptrdiff_t>(count));
+  behind.erase(behind.begin(), behind.begin() + static_cast<std::ptrdiff_t>(count));
+  for (const auto& message : messages) {
+    happen({now_, 0, message.kind, message.a, message.b, message.c});
+  }
 }
 
 }  // namespace shoal::sim

@@ -89,16 +89,14 @@ void World::plan(std::uint32_t index) {
     spread_.availability[piece] = picker.availability(piece);
     here_[piece] = picker.here(piece);
   }
-  spread_.seeds = 0;
-  spread_.incomplete.clear();
-  for (const auto flow : member.flows) {
-    if (!connections_[flow / 2].ready) continue;
-    const auto& peer = sender(flow);
-    if (peer.has_all()) {
-      ++spread_.seeds;
-    } else {
-      spread_.incomplete.push_back(hosts_[peer.host].id);
-    }
+  spread_.seeds = spread_.incomplete = 0;
+  spread_.given.clear();
+  for (const auto from : member.flows) {
+    if (!connections_[from / 2].ready) continue;
+    const bool all = sender(from).has_all();
+    ++(all ? spread_.seeds : spread_.incomplete);
+    const auto& given = flow(from).given;
+    spread_.given.insert(spread_.given.end(), given.begin(), given.end());
   }
   std::set<std::uint32_t> blocking;
   if (member.blocking) blocking.insert(*member.blocking);
