@@ -1,5 +1,5 @@
-"""All figures of nodes that give each other content. Between real nodes, each a host of its own in a
-network namespace with a shaped link: the first byte on a cold host; how long the last of several
+"""All figures of nodes that give each other content. Between real nodes, each a host of its own in
+a network namespace with a shaped link: the first byte on a cold host; how long the last of several
 hosts takes, over what the links allow at best; and how far a client lags behind the transfer that
 it reads. Then ./dev bench loopback, one seed to one peer, and ./dev bench held, what merely held
 blobs cost. Needs root; the lab (./dev bench swarm) is the place for more hosts."""

@@ -25,7 +25,8 @@ BASELINE_TOOLS = ("docker-registry", "aria2c", "transmission-cli", "transmission
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench swarm", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="W", help="W1 to W10, and baselines; all of them")
+    parser.add_argument("workloads", nargs="*", metavar="W",
+                        help="W1 to W10, and baselines; all of them")
     parser.add_argument("--hosts", type=int, default=20, help="that want the content (20)")
     parser.add_argument("--rate", type=float, default=64, metavar="MBIT",
                         help="of each link, either way (64)")

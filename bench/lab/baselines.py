@@ -1,4 +1,4 @@
-"""Beside the swarm, on the same hosts and links: what users have now, and BitTorrent as it comes."""
+"""Beside the swarm, on the same hosts and links: what users have now, and stock BitTorrent."""
 
 import contextlib
 import http.client

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Bound:
-    """Seconds, each term by itself: whoever wants to go faster must widen what the largest names."""
+    """Seconds, each term by itself: to go faster, widen what the largest one names."""
 
     seeds_s: float     # F / u_s: each byte leaves the seeds at least once.
     slowest_s: float   # F / d_min: the slowest host takes all of it in.

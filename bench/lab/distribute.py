@@ -33,9 +33,9 @@ class Plan:
     links: Mapping[str, Rates] | None = None  # Measured before; else they are now.
 
 
-def bound_of(plan_size: float, seeds: Sequence[LabHost], peers: Sequence[LabHost],
+def bound_of(size: float, seeds: Sequence[LabHost], peers: Sequence[LabHost],
              links: Mapping[str, Rates]) -> Bound:
-    return bound(plan_size, [links[host.name].up for host in seeds],
+    return bound(size, [links[host.name].up for host in seeds],
                  [links[host.name].up for host in peers],
                  [links[host.name].down for host in peers])
 
@@ -88,8 +88,7 @@ def distribute(cluster: Cluster, plan: Plan) -> dict:
     size = plan.image.size
     terms = bound_of(size, seeds, plan.peers, links)
     least = plan.least(links) if plan.least else terms.seconds
-    # Nodes that are started later have no books yet.
-    hosts = [host for host in (*seeds, *plan.peers) if host.process]
+    hosts = [*seeds, *plan.peers]
     with Meter(cluster.network, hosts) as meter:
         gate = threading.Barrier(len(plan.peers) + 1)
         pulls = [_Pull(plan, host, meter, gate) for host in plan.peers]
@@ -102,7 +101,8 @@ def distribute(cluster: Cluster, plan: Plan) -> dict:
         died = [f"{host.name}'s node died: {host.process.tail(1)}" for host in hosts
                 if not host.process.alive() and host.name not in plan.lost]
     return {
-        "hosts": len(plan.peers), "bytes": size, "started": meter.started, "bound_s": least, "bound": terms.json(),
+        "hosts": len(plan.peers), "bytes": size, "started": meter.started, "bound_s": least,
+        "bound": terms.json(), "first_piece_s": meter.first_pieces(),
         "links_mbit": {name: [rates.up * 8e-6, rates.down * 8e-6]
                        for name, rates in links.items()},
         **_times(pulls, least, plan, died), **_costs(meter, plan, seeds), "wrong": meter.wrong,

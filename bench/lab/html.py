@@ -11,6 +11,7 @@ from .report import COLUMNS, cell
 from .svg import COLOURS, Chart, shade
 
 TOP_AND_BOTTOM = 76  # Of a chart, around its rows.
+LEAST_RATIO = 0.5    # Of the time over the bound, where it is drawn.
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1100px; margin: 2rem auto;
@@ -144,11 +145,12 @@ def completions(rows) -> str:
             curves.append((f"{row['workload']} {row['label']}", ratios))
     top = max([2.0, *(ratios[-1] for _, ratios in curves)])
     chart = Chart("Hosts that have all of it", "time / bound", "share of the hosts",
-                  (0.1, top), (0, 1), log_x=True)
+                  (LEAST_RATIO, top), (0, 1), log_x=True)
     for at, (label, ratios) in enumerate(curves):
-        points = [(0.1, 0.0)]
+        points = [(LEAST_RATIO, 0.0)]
         for rank, ratio in enumerate(ratios):
-            points += [(ratio, rank / len(ratios)), (ratio, (rank + 1) / len(ratios))]
+            at_least = max(LEAST_RATIO, ratio)
+            points += [(at_least, rank / len(ratios)), (at_least, (rank + 1) / len(ratios))]
         chart.line([*points, (top, 1.0)], COLOURS[at % len(COLOURS)], label)
     chart.line([(1, 0), (1, 1)], "#888", "the bound", dash="2 3")
     return chart.svg()

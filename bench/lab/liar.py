@@ -101,7 +101,8 @@ def w8_liar(lab: Lab) -> Iterator[Row]:
               "the directory names the liar as a holder", SECONDS)
         figures = distribute(cluster, Plan(image, cluster.peers))
     names = {one.ip: one.name for one in cluster.peers}
-    figures["liar"] = {names.get(ip, ip): {**of, "last": of["last"] and of["last"] - figures["started"]}
+    start = figures["started"]
+    figures["liar"] = {names.get(ip, ip): {**of, "last": of["last"] and of["last"] - start}
                        for ip, of in liar.account.items()}
     figures |= judge(figures)
     yield Row("W8 liar", "one sends bad pieces", figures)

@@ -1,7 +1,7 @@
 """A member whose BitTorrent lies: stands where the other nodes reach a real node, with its
-certificate, says that it has all pieces of one blob, and answers each request with noise. Everything
-else but the directory, which knows nodes by their certificates, it passes on to the node. Ends when
-its standard input does, and then says what it did as a line of JSON.
+certificate, says that it has all pieces of one blob, and answers each request with noise. All else
+it passes on to the node, but what is for the directory, which knows nodes by their certificates.
+Ends when its standard input does, and then says what it did as a line of JSON.
 
     python3 -m lab.liar_process LISTEN NODE PEM DIGEST INFO_HASH PIECES
 """

@@ -155,8 +155,18 @@ class Meter:
         """Bytes that left the host in all of the run, on the wire."""
         return self._watch.sent_and_received(host)[0]
 
+    def first_pieces(self) -> dict[str, float]:
+        """By host: when it was first seen to have a piece; up to POLL_S late."""
+        seen = {}
+        for host, arrivals in self.arrivals.items():
+            times = [at for arrival in arrivals.values() for at, count in arrival.points if count]
+            if times:
+                seen[host] = min(times)
+        return seen
+
     def wait_stored(self, host: LabHost, digests: Sequence[str], seconds: float) -> float | None:
-        """When the node had all of them; None: not within so many seconds from now on."""
+        """When the node had all of them; None: it died, or not within so many seconds from now
+        on."""
         def missing() -> bool:
             of = self.arrivals[host.name]
             return any(digest not in of or of[digest].stored_s is None for digest in digests)
@@ -164,7 +174,8 @@ class Meter:
         deadline = time.monotonic() + seconds
         with self._changed:
             while missing():
-                if not self._changed.wait(deadline - time.monotonic()):
+                self._changed.wait(1)
+                if time.monotonic() > deadline or not host.process.alive():
                     return None
             return max(self.arrivals[host.name][digest].stored_s for digest in digests)
 

@@ -143,7 +143,8 @@ def test_the_bound_is_the_largest_of_its_terms():
 
 def test_percentiles_are_values_that_were_measured():
     values = [5, 1, 4, 2, 3]
-    assert [percentile(values, share) for share in (0, 0.2, 0.5, 0.8, 0.99, 1)] == [1, 1, 3, 4, 5, 5]
+    shares = (0, 0.2, 0.5, 0.8, 0.99, 1)
+    assert [percentile(values, share) for share in shares] == [1, 1, 3, 4, 5, 5]
     assert percentile(range(1, 201), 0.99) == 198
     assert skew([1, 1, 4]) == 2 and skew([0, 0]) == 1
 
