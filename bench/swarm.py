@@ -46,6 +46,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     unknown = [name for name in given.workloads if name not in WORKLOADS]
     if unknown:
         parser.error(f"there is no workload {unknown[0]}; there are: {' '.join(WORKLOADS)}")
+    for file in (given.json, given.html):
+        if not file.resolve().parent.is_dir():
+            parser.error(f"{file}: there is no such folder")
     for name in ("hosts", "rate", "size", "layers", "seeds"):
         if getattr(given, name) <= 0:
             parser.error(f"--{name} must be above zero")
@@ -75,8 +78,8 @@ def main() -> int:
     if lacking:
         print(f"bench: the swarm lab needs {'; '.join(lacking)}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, end_on_signal)
-    signal.signal(signal.SIGHUP, end_on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end_on_signal)  # So that what was started is ended.
 
     started = time.monotonic()
 
@@ -90,6 +93,7 @@ def main() -> int:
         "options": {"hosts": given.hosts, "mbit": given.rate, "size": options.size,
                     "layers": given.layers, "repetitions": given.seeds}}
     rows: dict[str, dict] = {}
+    failed: list[str] = []
     try:
         with Lab(options) as lab:
             for _ in range(given.seeds):
@@ -97,12 +101,14 @@ def main() -> int:
                     for row in WORKLOADS[name](lab):
                         keep(rows, name, row)
                         say(f"{name} {row.label}{outcome(row.figures)}")
+    except (AssertionError, RuntimeError, OSError) as error:  # The hosts' own are assertions.
+        failed.append(f"the run ends here: {error}")
     finally:
         # What was measured before something failed is not lost.
         if rows:
             write(given, {**told, "rows": rows, "bars": bars.judge(rows)})
-    failed = [failure for row in rows.values() for one in row["rounds"]
-              for failure in one["failed"]]
+    failed += [failure for row in rows.values() for one in row["rounds"]
+               for failure in one["failed"]]
     for failure in failed:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failed else 0

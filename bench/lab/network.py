@@ -26,7 +26,7 @@ COPY_S = 1.0
 _NAME = "lab"
 
 
-class LinkError(Exception):
+class LinkError(RuntimeError):
     """A link is not what it was shaped to."""
 
 
