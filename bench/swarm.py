@@ -137,7 +137,8 @@ def write(given: argparse.Namespace, result: dict) -> None:
     print(machine.line(result["machine"]))
     print(html.options_line(result["options"]), end="\n\n")
     print(report.table(result["rows"]), end="\n\n")
-    print(bars.table(result["bars"]), end="\n\n")
+    if any(one["met"] for one in result["bars"]):
+        print(bars.table(result["bars"]), end="\n\n")
     print(f"{given.json}, {given.html}")
 
 

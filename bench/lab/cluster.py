@@ -12,6 +12,7 @@ from .network import LabHost, LabNetwork, Rates, measure_links
 
 TORRENT_BYTES_MIN = 2 << 20  # Smaller blobs come over HTTPS.
 SECONDS = 600  # At most, for anything that is waited for.
+JOIN_AT_ONCE = 16  # A node refuses more than 32.
 BACKGROUND = "copies"  # The repository of which all nodes keep a copy.
 FLAGS = ("--cluster-replicas", "1", "--cluster-durability", "local", "--cluster-repair-delay", "1s",
          "--store-scrub-rate", "0", "--log-format", "json")
@@ -71,10 +72,13 @@ class Cluster:
             answer = api.send("POST", "/shoal/v1/cluster/tokens?ttl=86400&uses=1000")
         assert answer.status == 201, answer.body
         self._token = answer.json()["token"]
-        for host in (self.seed, *others):
-            host.begin_to_join(home, self._token)
-        for host in (self.seed, *others):
-            host.until_ready()
+        rest = [self.seed, *others]
+        for first in range(0, len(rest), JOIN_AT_ONCE):
+            together = rest[first:first + JOIN_AT_ONCE]
+            for host in together:
+                host.begin_to_join(home, self._token)
+            for host in together:
+                host.until_ready()
         self.until_live()
         for host in self.hosts:
             host.shape(mbit, mbit)

@@ -98,8 +98,8 @@ def distribute(cluster: Cluster, plan: Plan) -> dict:
             threading.Thread(target=plan.during, args=(meter,), daemon=True).start()
         for pull in pulls:
             pull.thread.join()
-        died = [f"{host.name}'s node died: {host.process.tail(1)}" for host in hosts
-                if not host.process.alive() and host.name not in plan.lost]
+        died = [f"{host.name}'s node died with {host.process.wait()}: {host.process.tail(1)}"
+                for host in hosts if not host.process.alive() and host.name not in plan.lost]
     return {
         "hosts": len(plan.peers), "bytes": size, "started": meter.started, "bound_s": least,
         "bound": terms.json(), "first_piece_s": meter.first_pieces(),

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "bench/sim/event_queue.h"
-#include "bench/sim/happens.h"
 #include "bench/sim/piece_picker.h"
 #include "p2p/swarm/request_queue.h"
 
@@ -18,24 +17,16 @@ struct Request {
   Time made;
 };
 
-/// A message that goes out behind units that the same connection has to carry first.
-struct Behind {
-  std::uint64_t units;  // That have come by then, of all that the flow carries.
-  Happens kind;
-  std::uint32_t a, b, c;
-};
-
 /// One direction of a connection: what one end asks for and the other sends.
 struct Flow {
   std::vector<Request> requests;  // Oldest first: on the wire, then waiting, then on their way.
   std::uint32_t on_wire = 0;
   std::uint32_t waiting = 0;              // At the sender.
   bool in_turn = false;                   // In the sender's Uplink::turns.
-  std::uint64_t come = 0;                 // Units, in all.
-  std::vector<Behind> behind;             // In order.
   Bits has;                               // The sender's pieces, as the receiver knows them.
   std::vector<std::uint32_t> given;       // Pieces that the sender told the receiver to ask for,
   std::vector<std::uint32_t> given_soon;  // and what it has told since, on its way.
+  std::vector<std::uint32_t> held;        // Pieces of the sender that it tells a seed later.
   bool as_seed = false;                   // The sender had all when it connected.
 
   RequestQueue queue{steady(Time(0))};  // The sender's.

@@ -16,7 +16,6 @@ enum class Happens : std::uint32_t {
   verified,     // a member: piece b is right.
   told_have,    // a member: its peers learn that it has piece b, but for those that it has much to
                 // send.
-  knows,        // a flow: the receiver learns that the sender has piece b.
   told_queue,   // a flow: the receiver learns that it may have b requests waiting.
   given,        // a flow: the receiver learns which pieces the sender gives it.
   told_time,    // a flow: the sender learns that its round trip is b microseconds.

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include "bench/sim/costs.h"
+
 namespace shoal::sim {
 namespace {
 
@@ -94,6 +96,15 @@ void add_nodes(const World& world, bench::Report& report) {
   numbers["connections_mean"] = mean(connections);
   numbers["connections_p99"] = percentile(connections, 99);
   numbers["connections_max"] = percentile(connections, 100);
+  const auto memory = [](double connected) {
+    return kNodeMegabytes + kConnectionMegabytes * connected;
+  };
+  numbers["memory_mean_mb"] = memory(mean(connections));
+  numbers["memory_max_mb"] = memory(percentile(connections, 100));
+  numbers["memory_seed_mb"] = memory(static_cast<double>(world.hosts().front().connections_max));
+  const auto table = world.directory().largest_table();
+  numbers["directory_fetchers_max"] = static_cast<double>(table.fetchers);
+  numbers["directory_entries_max"] = static_cast<double>(table.entries);
   numbers["connections_seed"] = static_cast<double>(world.hosts().front().connections_max);
   numbers["directory_requests_mean"] = mean(requests);
   numbers["directory_bytes_mean"] = mean(bytes);

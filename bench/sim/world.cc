@@ -110,7 +110,6 @@ void World::happen(const Event<Happens>& event) {
     case Happens::uplink_free: return send_next(event.a);
     case Happens::arrived: return arrived(event.a);
     case Happens::verified: return verified(event.a, event.b);
-    case Happens::knows: return knows(event.a, event.b);
     case Happens::told_have: return told_have(event.a, event.b);
     case Happens::told_queue: flow(event.a).told = static_cast<int>(event.b); return ask(event.a);
     case Happens::given: return given(event.a);

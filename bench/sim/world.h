@@ -22,8 +22,8 @@ namespace shoal::sim {
 /// Rendezvous, piece_bytes_for() and the messages of the directory. Modelled are libtorrent's
 /// picker (piece_picker.h), its connections and messages, SwarmTransfers' choice of neighbours, its
 /// looks and its patience, and the links: an uplink serves flows in turn, a downlink takes what
-/// comes in order, each byte takes the latency, and messages wait behind the units of their own
-/// connection. Not modelled: CPU, loss, TCP's own start, tunnels,
+/// comes in order, each byte takes the latency, and messages do not wait for
+/// others. Not modelled: CPU, loss, TCP's own start, tunnels,
 /// pieces over HTTPS from holders, wrong pieces.
 class World {
  public:
@@ -69,20 +69,14 @@ class World {
   void close_all(Member& member);
   void close_redundant(std::uint32_t member);
 
-  /// A message of the protocol to the flow's receiver, behind what the flow has to send: one TCP
-  /// connection carries both, in order.
-  void tell(std::uint32_t flow, Happens kind, std::uint32_t a, std::uint32_t b = 0,
-            std::uint32_t c = 0);
-  [[nodiscard]] static bool is_idle(const Flow& flow) { return flow.on_wire + flow.waiting == 0; }
-
   // Requests and what comes of them (world_transfer.cc).
+  [[nodiscard]] int requests(std::uint32_t flow);
   void ask(std::uint32_t flow);
   void asked(std::uint32_t flow, std::uint32_t count);
   void cancelled(std::uint32_t flow, Unit unit);
   void send_next(std::uint32_t host);
   void arrived(std::uint32_t flow);
   void cancel_elsewhere(const Member& member, Unit unit);
-  void pass_on(std::uint32_t flow);
   void time_request(std::uint32_t flow, Time made);
   void verified(std::uint32_t member, std::uint32_t piece);
   void hand_out(std::uint32_t flow);

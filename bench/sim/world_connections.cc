@@ -93,7 +93,6 @@ void World::close(std::uint32_t index) {
     free = free || !flow.requests.empty();
     for (const auto& request : flow.requests) own.picker->given_up(request.unit);
     flow.requests = {};
-    flow.behind = {};
     flow.on_wire = flow.waiting = 0;
   }
   connection.ready = false;

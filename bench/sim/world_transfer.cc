@@ -7,6 +7,19 @@
 #include "p2p/torrent.h"
 
 namespace shoal::sim {
+namespace {
+
+// As in p2p/swarm/peer_plugin.cc.
+constexpr int kSeedRequests = 8;
+constexpr std::size_t kAhead = 2;
+
+}  // namespace
+
+/// How many requests the sender of a flow wants to have waiting: blocks.
+int World::requests(std::uint32_t index) {
+  const int queue = options_.queue_blocks > 0 ? options_.queue_blocks : flow(index).told;
+  return sender(index).hand_out ? std::max(queue, kSeedRequests) : queue;
+}
 
 /// As many requests as the sender wants to have waiting.
 void World::ask(std::uint32_t index) {
@@ -15,8 +28,7 @@ void World::ask(std::uint32_t index) {
   if (!connection.ready || !own.active() || !hosts_[own.host].lives) return;
   auto& flow = this->flow(index);
   const auto& shape = shapes_[own.blob];
-  const auto blocks =
-      static_cast<std::uint64_t>(options_.queue_blocks > 0 ? options_.queue_blocks : flow.told);
+  const auto blocks = static_cast<std::uint64_t>(requests(index));
   const auto room =
       std::max<std::uint64_t>(1, (blocks * kBlockBytes + shape.unit_bytes - 1) / shape.unit_bytes);
   std::uint32_t made = 0;
@@ -30,7 +42,7 @@ void World::ask(std::uint32_t index) {
   }
   if (made == 0) return;
   hosts_[own.host].uplink.link.add_overhead(kMessageBytes);
-  tell(index ^ 1U, Happens::asked, index, made);
+  events_.push(now_ + options_.latency, Happens::asked, index, made);
 }
 
 void World::asked(std::uint32_t index, std::uint32_t count) {
@@ -44,7 +56,6 @@ void World::asked(std::uint32_t index, std::uint32_t count) {
     for (auto i = first; i < flow.on_wire + flow.waiting; ++i) {
       from.hand_out->asked(index, flow.requests[i].unit.piece);
     }
-    hand_out(index);
   }
   if (flow.waiting == 0 || flow.in_turn) return;
   flow.in_turn = true;
@@ -60,11 +71,6 @@ void World::cancelled(std::uint32_t index, Unit unit) {
     if (!(flow.requests[i].unit == unit)) continue;
     flow.requests.erase(flow.requests.begin() + i);
     --flow.waiting;
-    // What waits behind it has one less before it; its place cannot be told any more.
-    for (auto& message : flow.behind) {
-      message.units = std::min(message.units, flow.come + flow.on_wire + flow.waiting);
-    }
-    if (is_idle(flow)) pass_on(index);
     ask(index);
     return;
   }
@@ -102,7 +108,10 @@ void World::send_next(std::uint32_t host) {
     events_.push(gone, Happens::uplink_free, host);
     events_.push(down.free_at(), Happens::arrived, index);
     const auto wanted = flow.queue.sent(bytes, steady(gone));
-    if (wanted) tell(index, Happens::told_queue, index, static_cast<std::uint32_t>(*wanted));
+    if (wanted) {
+      events_.push(gone + options_.latency, Happens::told_queue, index,
+                   static_cast<std::uint32_t>(*wanted));
+    }
     return;
   }
 }
@@ -114,7 +123,6 @@ void World::arrived(std::uint32_t index) {
   const auto request = flow.requests.front();
   flow.requests.erase(flow.requests.begin());
   --flow.on_wire;
-  ++flow.come;
   const auto bytes = shapes_[own.blob].bytes_of(request.unit.piece, request.unit.unit);
   own.received += bytes;
   if (own.first_byte == Time(0)) own.first_byte = now_;
@@ -129,7 +137,6 @@ void World::arrived(std::uint32_t index) {
     events_.push(now_ + std::chrono::duration_cast<Time>(std::chrono::duration<double>(seconds)),
                  Happens::verified, connections_[index / 2].ends[index % 2], request.unit.piece);
   }
-  pass_on(index);
   ask(index);
 }
 
@@ -138,7 +145,8 @@ void World::cancel_elsewhere(const Member& member, Unit unit) {
     const auto& requests = flow(index).requests;
     const bool asks = std::any_of(requests.begin(), requests.end(),
                                   [&](const Request& request) { return request.unit == unit; });
-    if (asks) tell(index ^ 1U, Happens::cancelled, index, unit.piece, unit.unit);
+    if (asks)
+      events_.push(now_ + options_.latency, Happens::cancelled, index, unit.piece, unit.unit);
   }
 }
 
@@ -153,7 +161,7 @@ void World::time_request(std::uint32_t index, Time made) {
   if (!news || time <= kRoundTripMin) return;
   flow.said = time;
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  tell(index ^ 1U, Happens::told_time, index, static_cast<std::uint32_t>(us));
+  events_.push(now_ + options_.latency, Happens::told_time, index, static_cast<std::uint32_t>(us));
 }
 
 void World::verified(std::uint32_t index, std::uint32_t piece) {
@@ -169,7 +177,6 @@ void World::verified(std::uint32_t index, std::uint32_t piece) {
     const auto to = from ^ 1U;  // What its peer receives of it.
     hosts_[member.host].uplink.link.add_overhead(kMessageBytes);
     hosts_[receiver(to).host].down.add_overhead(kMessageBytes);
-    if (!is_idle(flow(to))) tell(to, Happens::knows, to, piece);
   }
   events_.push(now_ + options_.latency, Happens::told_have, index, piece);
   if (picker.missing() == 0) {
@@ -192,18 +199,22 @@ void World::verified(std::uint32_t index, std::uint32_t piece) {
   if (member.blocking == piece) read_on(index);
 }
 
-/// To those that were told by a message of their own it is no news, or not yet.
+/// Seeds hear of a piece with the next one that they gave (peer_plugin.cc).
 void World::told_have(std::uint32_t index, std::uint32_t piece) {
   auto& member = members_[index];
   if (!hosts_[member.host].lives) return;
   for (const auto from : member.flows) {
     if (!connections_[from / 2].ready) continue;
     const auto to = from ^ 1U;
-    const auto& behind = flow(to).behind;
-    const bool later = std::any_of(behind.begin(), behind.end(), [&](const Behind& message) {
-      return message.kind == Happens::knows && message.b == piece;
-    });
-    if (!later) knows(to, piece);
+    if (!receiver(to).hand_out || member.has_all()) {
+      knows(to, piece);
+      continue;
+    }
+    auto& held = flow(to).held;
+    held.push_back(piece);
+    const auto& given = flow(from).given;
+    if (std::find(given.begin(), given.end(), piece) == given.end()) continue;
+    for (const auto one : std::exchange(held, {})) knows(to, one);
   }
   if (member.has_all()) close_redundant(index);
 }
@@ -224,11 +235,12 @@ void World::knows(std::uint32_t index, std::uint32_t piece) {
 
 /// What a seed tells the receiver of a flow to ask for, when that has changed.
 void World::hand_out(std::uint32_t index) {
-  constexpr std::size_t kAhead = 2;
-  auto now = sender(index).hand_out->next(index, kAhead);
+  const auto blocks = shapes_[receiver(index).blob].piece_bytes / kBlockBytes;
+  const auto ahead = kAhead + static_cast<std::size_t>(requests(index)) / blocks;
+  auto now = sender(index).hand_out->next(index, ahead);
   if (!now) return;
   flow(index).given_soon = std::move(*now);
-  tell(index, Happens::given, index);
+  events_.push(now_ + options_.latency, Happens::given, index);
 }
 
 /// Before anything else is asked for.
@@ -241,30 +253,6 @@ void World::given(std::uint32_t index) {
     own.picker->rank(piece, rank);
   }
   ask(index);
-}
-
-void World::tell(std::uint32_t index, Happens kind, std::uint32_t a, std::uint32_t b,
-                 std::uint32_t c) {
-  auto& flow = this->flow(index);
-  if (is_idle(flow)) {
-    events_.push(now_ + options_.latency, kind, a, b, c);
-  } else {
-    flow.behind.push_back({flow.come + flow.on_wire + flow.waiting, kind, a, b, c});
-  }
-}
-
-/// The messages behind the unit that just came. What one of them causes may close the connection.
-void World::pass_on(std::uint32_t index) {
-  auto& behind = flow(index).behind;
-  std::size_t count = 0;
-  while (count < behind.size() && behind[count].units <= flow(index).come) ++count;
-  if (count == 0) return;
-  const std::vector<Behind> messages(behind.begin(),
-                                     behind.begin() + static_cast<std::ptrdiff_t>(count));
-  behind.erase(behind.begin(), behind.begin() + static_cast<std::ptrdiff_t>(count));
-  for (const auto& message : messages) {
-    happen({now_, 0, message.kind, message.a, message.b, message.c});
-  }
 }
 
 }  // namespace shoal::sim
