@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   app.add_option("--peers-max", options.peers_max);
   app.add_option("--beat-ms", beat_ms);
   app.add_option("--piece-bytes", options.piece_bytes);
+  app.add_option("--seed-peers", options.seed_peers);
   app.add_option("--queue-blocks", options.queue_blocks);
   app.add_option("--end-s", end_s, "simulated seconds");
   CLI11_PARSE(app, argc, argv);

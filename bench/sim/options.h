@@ -41,6 +41,7 @@ struct Options {
   std::size_t peers_max = 40;
   Time beat = std::chrono::milliseconds(100);
   std::uint64_t piece_bytes = 0;  // 0: piece_bytes_for().
+  std::size_t seed_peers = 0;     // That one who has all serves at once; 0: as many as come.
   int queue_blocks = 0;           // Requests that a peer may have waiting; 0: RequestQueue's.
 };
 

@@ -30,6 +30,10 @@ void World::connect(std::uint32_t index, const SimDirectory::Found& found) {
     const bool there = peer.state == Member::State::fetching ||
                        peer.state == Member::State::committing || peer.state == Member::State::done;
     if (known || !hosts_[host].lives) continue;
+    if (options_.seed_peers > 0 && peer.has_all() && peer.flows.size() >= options_.seed_peers) {
+      ++room;
+      continue;
+    }
     if (!there) {
       events_.push(now_ + kReconnect, Happens::retry, index, host);
       continue;
