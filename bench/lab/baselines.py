@@ -137,8 +137,9 @@ class _Stock:
 
 class _Aria2(_Stock, Aria2):
     def options(self) -> list[str]:
-        verify = ["--check-integrity=true"] if self._content else []
-        return ["--enable-peer-exchange=true", f"--on-bt-download-complete={self._script}", *verify]
+        # A seed that verified first would announce itself as one that lacks it all.
+        trusts = ["--bt-seed-unverified=true"] if self._content else []
+        return ["--enable-peer-exchange=true", f"--on-bt-download-complete={self._script}", *trusts]
 
 
 class _Transmission(_Stock, Transmission):
@@ -168,7 +169,7 @@ def announced(cluster: Cluster, info_hash: bytes) -> bool:
     except (OSError, http.client.HTTPException, ValueError, IndexError):
         return False
     files = said.get(b"files", {}) if isinstance(said, dict) else {}
-    return any(of.get(b"complete", 0) for of in files.values())
+    return any(of.get(b"complete", 0) + of.get(b"incomplete", 0) for of in files.values())
 
 
 def stock_row(cluster: Cluster, kind: type, key: str, label: str, size: int) -> Row:

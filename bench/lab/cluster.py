@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,9 @@ from .network import LabHost, LabNetwork, Rates, measure_links
 
 TORRENT_BYTES_MIN = 2 << 20  # Smaller blobs come over HTTPS.
 SECONDS = 600  # At most, for anything that is waited for.
-JOIN_AT_ONCE = 16  # A node refuses more than 32.
+# A cluster takes some nodes at once and then five a second (joins_per_second in
+# orchestrator/membership/join_service.h): a little less than it takes.
+JOINS_AT_ONCE, JOINS_PER_SECOND = 16, 4
 BACKGROUND = "copies"  # The repository of which all nodes keep a copy.
 FLAGS = ("--cluster-replicas", "1", "--cluster-durability", "local", "--cluster-repair-delay", "1s",
          "--store-scrub-rate", "0", "--log-format", "json")
@@ -63,6 +66,7 @@ class Cluster:
         self._images = 0
         home, self.seed, *others = [network.host() for _ in range(peers + 1)]
         self.peers = [home, *others]
+        network.introduce()
         self._token = ""
         self._flags = [*FLAGS, "--cluster-replicas-for", f"{BACKGROUND}/*={peers + 1}"]
         for host in self.hosts:
@@ -72,13 +76,12 @@ class Cluster:
             answer = api.send("POST", "/shoal/v1/cluster/tokens?ttl=86400&uses=1000")
         assert answer.status == 201, answer.body
         self._token = answer.json()["token"]
-        rest = [self.seed, *others]
-        for first in range(0, len(rest), JOIN_AT_ONCE):
-            together = rest[first:first + JOIN_AT_ONCE]
-            for host in together:
-                host.begin_to_join(home, self._token)
-            for host in together:
-                host.until_ready()
+        for number, host in enumerate([self.seed, *others]):
+            if number >= JOINS_AT_ONCE:
+                time.sleep(1 / JOINS_PER_SECOND)
+            host.begin_to_join(home, self._token)
+        for host in (self.seed, *others):
+            host.until_ready()
         self.until_live()
         for host in self.hosts:
             host.shape(mbit, mbit)
@@ -90,6 +93,7 @@ class Cluster:
     def late_host(self) -> LabHost:
         """One more, not started yet."""
         host = self.network.host()
+        self.network.introduce()
         host.flags += self._flags
         host.shape(self.mbit, self.mbit)
         return host

@@ -39,6 +39,11 @@ class Rates:
 
 
 class LabHost(Host):
+    def __init__(self, network: "LabNetwork", number: int, folder: Path):
+        super().__init__(network, number, folder)
+        self.mac = f"02:00:00:00:00:{number:02x}"
+        run(["ip", "-n", self.name, "link", "set", "eth0", "address", self.mac])
+
     def shape(self, down: float, up: float) -> None:
         """Mbit/s, each direction with a burst of BURST_S."""
         for namespace, device, rate in ((self._network.name, self._link, down),
@@ -76,6 +81,15 @@ class LabNetwork(Network):
         made = LabHost(self, number, self.folder / f"host{number}")
         self.hosts.append(made)
         return made
+
+    def introduce(self) -> None:
+        """Tells each host where all others are. What they would learn themselves counts against a
+        limit of the kernel for all namespaces together (1024, net.ipv4.neigh.default.gc_thresh3):
+        33 hosts that all know each other are beyond it."""
+        entries = "".join(f"neighbor replace {host.ip} lladdr {host.mac} dev eth0 nud permanent\n"
+                          for host in self.hosts)
+        for host in self.hosts:
+            run(["ip", "-n", host.name, "-batch", "-"], input=entries.encode())
 
     def close(self) -> None:
         try:
