@@ -1,4 +1,4 @@
-"""The swarm past this machine: simulated hosts with the swarm's own policies, and how long they take
+"""The swarm past this machine: simulated hosts with the swarm's own policies, how long they take
 over the least time that their links allow. The same seed gives the same figures."""
 
 import argparse
@@ -100,8 +100,10 @@ def simulate(generator: Generator, world: dict, seeds: range) -> dict:
 def name_of(world: dict) -> str:
     layers = world.get("layers", 1)
     size = f"{world['size'] // MIB:,} MiB"
+    times = f"{layers} x " if layers > 1 else ""
+    reads = ", read" if world.get("readers") else ""
     return (f"{world['workload']} {world['hosts']:,} x {world['mbit']:,g} Mbit/s, "
-            f"{f'{layers} x ' if layers > 1 else ''}{size}{', read' if world.get('readers') else ''}")
+            f"{times}{size}{reads}")
 
 
 def main() -> int:
@@ -114,8 +116,9 @@ def main() -> int:
         with ThreadPoolExecutor(2) as pool:
             for result in pool.map(lambda world: simulate(generator, world, seeds), worlds):
                 results.append(result)
-                print(f"{name_of(result)}: max {result['figures']['max_over_bound']:.2f} x the bound",
-                      file=sys.stderr, flush=True)
+                over = result["figures"]["max_over_bound"]
+                print(f"{name_of(result)}: max {over:.2f} x the bound", file=sys.stderr,
+                      flush=True)
     except GeneratorError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

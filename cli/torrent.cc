@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <ostream>
@@ -15,6 +16,8 @@ namespace shoal {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::uintmax_t kFileBytesMax = 8 << 20;
 
 struct Options {
   std::string digest;
@@ -39,6 +42,10 @@ ExitCode write_file(Terminal& terminal, const ClientOptions& client, const std::
 }
 
 ExitCode fetch(Terminal& terminal, const ClientOptions& client, const Options& options) {
+  std::error_code error;
+  const bool sound = std::filesystem::is_regular_file(options.fetch, error) &&
+                     std::filesystem::file_size(options.fetch, error) <= kFileBytesMax;
+  if (!sound) return report(terminal, {Errc::usage, options.fetch + " is no .torrent file"});
   std::ifstream file(options.fetch, std::ios::binary);
   const std::string torrent((std::istreambuf_iterator<char>(file)), {});
   if (!file) return report(terminal, {Errc::usage, "cannot read " + options.fetch});

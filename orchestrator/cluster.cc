@@ -215,7 +215,7 @@ Result<void> Cluster::Impl::assemble(Member self) {
       swarm_config, {parts.store, *membership, *directory, *clients, client_tls});
   if (!started) return tl::unexpected(started.error());
   swarm = *std::move(started);
-  open_swarm = std::make_unique<OpenSwarm>(*swarm, blocking, config.swarm_open.has_value());
+  open_swarm = std::make_unique<OpenSwarm>(parts.store, *swarm, config.swarm_open.has_value());
   if (config.swarm_open) {
     spdlog::warn("BitTorrent is open to every client of this host address={}",
                  to_string(*config.swarm_open));
@@ -348,6 +348,7 @@ Result<std::unique_ptr<Cluster>> Cluster::start(const ClusterConfig& config, Clu
 }
 
 void Cluster::leave() {
+  impl_->open_swarm->stop();
   impl_->membership->stop();
   impl_->election.reset();
 }
@@ -363,7 +364,6 @@ void Cluster::stop(std::chrono::seconds grace) {
   leave();
   interrupt();
   parts.replicas->stop();
-  parts.open_swarm->stop();
   parts.swarm->stop();
   parts.announcer->stop();
   parts.move.stop();

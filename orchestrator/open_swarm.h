@@ -1,13 +1,15 @@
 #pragma once
 
+#include <atomic>
+#include <string>
 #include <string_view>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include "p2p/swarm/swarm.h"
 #include "registry/http/message.h"
 #include "registry/node_runs.h"
+#include "storage/store.h"
 
 namespace shoal {
 
@@ -23,13 +25,11 @@ inline constexpr std::string_view kTorrentFilesPath = "/shoal/v1/torrents";
 ///                                   peers, as a blob of NAME; streams its progress and the result
 ///                                   (LongRun): {"digest":"sha256:...","bytes":1,"arrived_bytes":1}
 ///
-/// Thread-safe.
+/// Whoever is not on this host is answered 403, by whatever address it came in. Thread-safe.
 class OpenSwarm {
  public:
-  /// All must outlive it. `blocking` runs what may wait for a disk or other nodes. Unless the swarm
-  /// is `open`, everything is refused.
-  OpenSwarm(Swarm& swarm, asio::thread_pool& blocking, bool open)
-      : swarm_(swarm), blocking_(blocking), open_(open) {}
+  /// Both must outlive it. Unless the swarm is `open`, everything is refused.
+  OpenSwarm(Store& store, Swarm& swarm, bool open) : store_(store), swarm_(swarm), open_(open) {}
 
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
 
@@ -41,8 +41,13 @@ class OpenSwarm {
   [[nodiscard]] asio::awaitable<Response> announce(const Request& request, const Digest& digest);
   [[nodiscard]] asio::awaitable<Response> fetch(Request& request);
 
+  /// Waits until it is a blob of the repository; on the run's thread.
+  [[nodiscard]] Result<std::string> fetch(const Repository& repository, const TorrentFile& file,
+                                          const LongRun::Report& report,
+                                          const std::atomic<bool>& stop);
+
+  Store& store_;
   Swarm& swarm_;
-  asio::thread_pool& blocking_;
   const bool open_;
   LongRun fetch_{"a fetch from other clients"};
 };

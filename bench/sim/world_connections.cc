@@ -75,7 +75,7 @@ void World::ready(std::uint32_t index) {
       from.hand_out->join(to);
       if (receiver(to).picker)
         receiver(to).picker->here().for_each(
-            [&](std::uint32_t piece) { from.hand_out->got(to, piece); });
+            [&](std::uint32_t piece) { from.hand_out->got(to, piece, steady(now_)); });
       hand_out(to);
     }
     ask(to);

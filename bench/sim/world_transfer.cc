@@ -7,18 +7,11 @@
 #include "p2p/torrent.h"
 
 namespace shoal::sim {
-namespace {
-
-// As in p2p/swarm/peer_plugin.cc.
-constexpr int kSeedRequests = 8;
-constexpr std::size_t kAhead = 2;
-
-}  // namespace
+namespace {}  // namespace
 
 /// How many requests the sender of a flow wants to have waiting: blocks.
 int World::requests(std::uint32_t index) {
-  const int queue = options_.queue_blocks > 0 ? options_.queue_blocks : flow(index).told;
-  return sender(index).hand_out ? std::max(queue, kSeedRequests) : queue;
+  return options_.queue_blocks > 0 ? options_.queue_blocks : flow(index).told;
 }
 
 /// As many requests as the sender wants to have waiting.
@@ -186,7 +179,8 @@ void World::verified(std::uint32_t index, std::uint32_t piece) {
       if (!connections_[from / 2].ready) continue;
       const auto to = from ^ 1U;
       member.hand_out->join(to);
-      flow(from).has.for_each([&](std::uint32_t has) { member.hand_out->got(to, has); });
+      flow(from).has.for_each(
+          [&](std::uint32_t has) { member.hand_out->got(to, has, steady(now_)); });
     }
     for (const auto from : member.flows) {
       if (connections_[from / 2].ready) hand_out(from ^ 1U);
@@ -225,7 +219,7 @@ void World::knows(std::uint32_t index, std::uint32_t piece) {
   flow.has.set(piece);
   auto& own = receiver(index);
   if (own.hand_out) {
-    own.hand_out->got(index ^ 1U, piece);
+    own.hand_out->got(index ^ 1U, piece, steady(now_));
     hand_out(index ^ 1U);
   }
   if (!own.picker) return;
@@ -236,8 +230,8 @@ void World::knows(std::uint32_t index, std::uint32_t piece) {
 /// What a seed tells the receiver of a flow to ask for, when that has changed.
 void World::hand_out(std::uint32_t index) {
   const auto blocks = shapes_[receiver(index).blob].piece_bytes / kBlockBytes;
-  const auto ahead = kAhead + static_cast<std::size_t>(requests(index)) / blocks;
-  auto now = sender(index).hand_out->next(index, ahead);
+  const auto ahead = HandOut::ahead(requests(index), static_cast<std::uint32_t>(blocks));
+  auto now = sender(index).hand_out->next(index, ahead, steady(now_));
   if (!now) return;
   flow(index).given_soon = std::move(*now);
   events_.push(now_ + options_.latency, Happens::given, index);

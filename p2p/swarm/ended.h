@@ -7,9 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "p2p/swarm/session.h"
 #include "p2p/swarm/transfer.h"
+#include "p2p/swarm/tunnels.h"
 
 namespace shoal {
+
+struct SwarmGoing;
 
 /// A transfer that has ended.
 struct SwarmEnded {
@@ -25,6 +29,12 @@ struct SwarmEnded {
   std::vector<std::pair<std::string, std::uint64_t>> sources{};  // Nodes, "https", and their bytes.
   std::optional<Error> error{};
 };
+
+/// Of a transfer that ends now. `counts`: what the session has of it, whose addresses the tunnels
+/// know. Who sent wrong pieces is logged.
+[[nodiscard]] SwarmEnded ended_now(const SwarmGoing& of,
+                                   const std::optional<SwarmSession::Counts>& counts,
+                                   const SwarmTunnels& tunnels, const Result<void>& how);
 
 /// A line in the log, with its bytes by source.
 void log_end(const SwarmEnded& ended);

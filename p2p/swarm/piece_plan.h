@@ -1,9 +1,10 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,9 +12,10 @@ namespace shoal {
 
 /// Who has what, among the peers that are connected.
 struct SwarmSpread {
-  std::vector<int> availability;        // By piece: how many have it.
-  int seeds = 0;                        // That have all.
-  std::vector<std::string> incomplete;  // The others.
+  std::vector<int> availability;     // By piece: how many have it.
+  int seeds = 0;                     // That have all.
+  int incomplete = 0;                // The others.
+  std::vector<std::uint32_t> given;  // The pieces that seeds told this node to ask for (HandOut).
 };
 
 /// In which order the pieces of one transfer are asked for. libtorrent takes what is lowest in
@@ -22,39 +24,48 @@ struct SwarmSpread {
 ///
 /// - With nobody else fetching, order costs nothing: the piece that blocks a reader first, and then
 ///   those behind it.
-/// - Hosts that fetch the same content together should not choose alike: what several of them ask
+/// - Hosts that fetch the same content together must not choose alike: what several of them ask
 ///   one seed for is sent several times, and the seed's upload is what all of them wait for. So
-///   each piece that seeds alone have is one host's, by rendezvous hashing over those that fetch:
-///   that host asks for it before those of others.
-/// - What readers want soon comes first among a host's own pieces, and among those that other hosts
-///   have already. Since each brings other pieces, that window need not be wide.
+///   what seeds alone have is left to the host to which they gave it (HandOut); this one's come
+///   first. Where readers wait for long, whoever was given a piece is taken to be slow or gone.
+/// - What readers want soon comes before the rest: a wide window, rarest first within. Since each
+///   host brings other pieces of it, all of them move on together.
 ///
-/// Measured, eight hosts of 100 Mbit/s and a seed: docs/benchmarks.md.
+/// Measured: docs/benchmarks.md.
 ///
 /// Not thread-safe.
 class PiecePlan {
  public:
   using Ranks = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
+  using Time = std::chrono::steady_clock::time_point;
 
-  static constexpr std::uint8_t kRest = 4;  // What all pieces have at the start.
-  static constexpr std::uint32_t kWindow = 32;
-
-  /// `self`: as the others have it in their SwarmSpread.
-  PiecePlan(std::string self, std::uint64_t word) : self_(std::move(self)), word_(word) {}
+  /// What all pieces have at the start: after whatever is given.
+  static constexpr std::uint8_t kStart = 1;
+  static constexpr std::uint8_t kRest = 4;
+  /// Pieces from a reader on that are wanted soon: an eighth of the content, and so many at least.
+  static constexpr std::uint32_t kWindowMin = 32;
 
   /// The ranks that change, now that readers wait for `blocking`, and the pieces that have come are
   /// `here`.
   [[nodiscard]] Ranks update(const std::set<std::uint32_t>& blocking, const std::vector<bool>& here,
-                             const SwarmSpread& spread);
+                             const SwarmSpread& spread, Time now);
+
+  /// The same for pieces that were given just now, of so many in all: before anything else is asked
+  /// for.
+  [[nodiscard]] Ranks give(const std::vector<std::uint32_t>& given, std::size_t pieces);
 
  private:
-  void find_own(std::size_t pieces, const std::vector<std::string>& others);
+  enum class Soon : std::uint8_t { no, yes, next };
 
-  const std::string self_;
-  const std::uint64_t word_;         // Of the digest: other content, other owners.
-  std::vector<std::string> others_;  // As of own_.
-  std::vector<bool> own_;
-  std::vector<std::uint8_t> ranks_;
+  [[nodiscard]] static std::vector<Soon> window(const std::set<std::uint32_t>& blocking,
+                                                const std::vector<bool>& here);
+  static void rank_alone(const std::set<std::uint32_t>& blocking, const std::vector<Soon>& window,
+                         std::vector<std::uint8_t>& ranks);
+  void rank_among_others(bool reads, const std::vector<Soon>& window, const std::vector<bool>& here,
+                         const SwarmSpread& spread, Time now, std::vector<std::uint8_t>& ranks);
+
+  std::map<std::uint32_t, Time> late_;  // Since when readers want soon what seeds alone have.
+  std::vector<std::uint8_t> ranks_;     // By piece, as told.
 };
 
 }  // namespace shoal

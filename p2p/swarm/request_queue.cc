@@ -33,7 +33,11 @@ std::optional<int> RequestQueue::sent(std::uint64_t bytes, Time now) {
   const Seconds time =
       kSpare + 2 * std::min<std::chrono::steady_clock::duration>(round_trip_, kRoundTripMax);
   const double blocks = std::ceil(rate * time.count() / static_cast<double>(kBlockBytes));
-  const int wanted = static_cast<int>(std::clamp<double>(blocks, kMin, kMax));
+  const int now_wanted = static_cast<int>(std::clamp<double>(blocks, kMin, kMax));
+  // It grows by what two looks agree on: a burst into an empty link says nothing of its rate, and
+  // who has the longer queue gets more of a link that several share.
+  const int wanted = std::min(now_wanted, std::max(wanted_, requests_));
+  wanted_ = now_wanted;
   if (std::abs(wanted - requests_) * 4 < requests_) return std::nullopt;
   requests_ = wanted;
   return requests_;

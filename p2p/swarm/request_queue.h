@@ -37,6 +37,7 @@ class RequestQueue {
   std::uint64_t bytes_ = 0;  // Since then.
   std::chrono::microseconds round_trip_{0};
   int requests_ = kFirst;
+  int wanted_ = kFirst;  // At the last look.
 };
 
 }  // namespace shoal

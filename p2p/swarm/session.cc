@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <random>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -29,6 +30,7 @@ namespace shoal {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
+constexpr int kAnnounceSeconds = 5;  // At most so often, whatever a tracker says.
 
 lt::sha1_hash short_hash(const Torrent& torrent) {
   const auto hash = torrent.info_hash();
@@ -113,6 +115,7 @@ struct SwarmSession::Impl {
     settings.set_bool(lt::settings_pack::allow_multiple_connections_per_ip, config.open);
     // Clients know each other by address alone: it is the one that trackers tell.
     if (config.open) settings.set_str(lt::settings_pack::outgoing_interfaces, config.address);
+    settings.set_int(lt::settings_pack::min_announce_interval, kAnnounceSeconds);
     // A tracker of the loopback, which is not at the path that others have.
     settings.set_bool(lt::settings_pack::ssrf_mitigation, !config.open);
     lt::session_params params(std::move(settings), {});
@@ -146,6 +149,7 @@ struct SwarmSession::Impl {
     std::shared_ptr<SwarmBlob> blob;
     lt::torrent_handle handle;
     std::shared_ptr<SwarmLedger> ledger;
+    std::shared_ptr<GivenPieces> given;
   };
 
   std::shared_ptr<SwarmBlob> find(const lt::sha1_hash& hash) const {
@@ -175,13 +179,25 @@ struct SwarmSession::Impl {
     for (const auto& peer : sources.peers) {
       if (const auto endpoint = parse_endpoint(peer)) params.peers.push_back(*endpoint);
     }
-    const auto ledger = std::make_shared<SwarmLedger>(moved);
-    params.extensions.emplace_back(
-        [this, ledger](const lt::torrent_handle&,
-                       lt::client_data_t) -> std::shared_ptr<lt::torrent_plugin> {
-          return make_peer_plugin(config.admits, ledger);
-        });
     const auto pieces = blob->pieces();
+    SharedTorrent shared;
+    shared.pieces = torrent.piece_count();
+    shared.piece_blocks =
+        static_cast<std::uint32_t>(std::max<std::uint64_t>(1, torrent.piece_bytes / kBlockBytes));
+    shared.complete = !blob->arrival();
+    shared.salt = salt;
+    shared.ledger = std::make_shared<SwarmLedger>(moved);
+    shared.given = std::make_shared<GivenPieces>();
+    shared.on_given = [this, digest = torrent.digest](const auto& given) {
+      if (events.given) events.given(digest, given);
+    };
+    params.extensions.emplace_back(
+        [this, shared](const lt::torrent_handle&,
+                       lt::client_data_t) -> std::shared_ptr<lt::torrent_plugin> {
+          return make_peer_plugin(config.admits, shared);
+        });
+    // Until it is known who else is there, and who brings what.
+    params.piece_priorities.assign(pieces.size(), lt::download_priority_t(PiecePlan::kStart));
     params.have_pieces.resize(static_cast<int>(pieces.size()), false);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       if (pieces[i]) params.have_pieces.set_bit(lt::piece_index_t{static_cast<int>(i)});
@@ -198,7 +214,7 @@ struct SwarmSession::Impl {
       by_hash.erase(hash);
       return fail(Errc::io, "sharing " + torrent.digest.to_string() + ": " + error.message());
     }
-    torrents[torrent.digest] = Active{blob, handle, ledger};
+    torrents[torrent.digest] = Active{blob, handle, shared.ledger, shared.given};
     return {};
   }
 
@@ -273,6 +289,7 @@ struct SwarmSession::Impl {
   const Events events;
   SwarmStore store;
   const std::shared_ptr<SwarmTally> moved = std::make_shared<SwarmTally>();
+  const std::uint32_t salt = std::random_device{}();
 
   mutable std::mutex mutex;  // Guards what follows, but the session.
   std::condition_variable wake;
@@ -336,12 +353,24 @@ void SwarmSession::remove(const Digest& digest) { impl_->remove(digest); }
 
 void SwarmSession::add_piece(const Digest& digest, std::uint32_t piece, std::vector<char> bytes) {
   const auto handle = impl_->handle(digest);
-  use(handle, [&] { handle.add_piece(piece_index(piece), std::move(bytes)); });
+  use(handle, [&] {
+    // libtorrent fills the last piece of a torrent of version 2 up to a whole block.
+    const auto info = handle.torrent_file();
+    if (info) bytes.resize(static_cast<std::size_t>(info->piece_size(piece_index(piece))), '\0');
+    handle.add_piece(piece_index(piece), std::move(bytes));
+  });
 }
 
 SwarmSpread SwarmSession::spread(const Digest& digest) const {
-  const auto handle = impl_->handle(digest);
   SwarmSpread spread;
+  lt::torrent_handle handle;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->torrents.find(digest);
+    if (found == impl_->torrents.end()) return spread;
+    handle = found->second.handle;
+    spread.given = found->second.given->all();
+  }
   use(handle, [&] {
     handle.piece_availability(spread.availability);
     std::vector<lt::peer_info> peers;
@@ -354,7 +383,7 @@ SwarmSpread SwarmSession::spread(const Digest& digest) const {
       if (peer.num_pieces == pieces) {
         ++spread.seeds;
       } else {
-        spread.incomplete.push_back(peer.ip.address().to_string());
+        ++spread.incomplete;
       }
     }
   });
@@ -428,6 +457,19 @@ std::optional<SwarmSession::Counts> SwarmSession::counts(const Digest& digest) c
     counts.peers.push_back(std::move(of));
   }
   return counts;
+}
+
+std::uint64_t SwarmSession::received_bytes(const Digest& digest) const {
+  std::shared_ptr<SwarmLedger> ledger;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->torrents.find(digest);
+    if (found == impl_->torrents.end()) return 0;
+    ledger = found->second.ledger;
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& [address, tally] : ledger->peers()) bytes += tally->received;
+  return bytes;
 }
 
 SwarmSession::Moved SwarmSession::moved() const {

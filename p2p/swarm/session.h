@@ -56,6 +56,9 @@ class SwarmSession {
     std::function<void(const Digest& digest)> finished;
     /// A piece has arrived. On a thread of the SwarmStore.
     std::function<void(const Digest& digest, std::uint32_t piece)> piece;
+    /// Seeds told this node which pieces to ask for. On libtorrent's thread, before that asks for
+    /// anything else: must not block. May be empty.
+    std::function<void(const Digest& digest, const std::vector<std::uint32_t>& pieces)> given{};
     /// It cannot go on: the disk is full, say.
     std::function<void(const Digest& digest, const Error& error)> failed;
   };
@@ -93,8 +96,8 @@ class SwarmSession {
   /// Of the peers that are connected, by their addresses without ports; empty if there is no such
   /// torrent. Waits for libtorrent's thread.
   [[nodiscard]] SwarmSpread spread(const Digest& digest) const;
-  /// How much pieces are wanted, from 1 to 7; 4 at the start. Rarer ones still come before those
-  /// that many peers have.
+  /// How much pieces are wanted, from 1 to 7; PiecePlan::kStart at the start. Rarer ones still come
+  /// before those that many peers have.
   void rank(const Digest& digest,
             const std::vector<std::pair<std::uint32_t, std::uint8_t>>& priorities);
 
@@ -126,6 +129,9 @@ class SwarmSession {
   };
   /// As of now; nothing if there is no such torrent. Waits for libtorrent's thread.
   [[nodiscard]] std::optional<Counts> counts(const Digest& digest) const;
+
+  /// Bytes of content that came from peers; 0 if there is no such torrent. Waits for nobody.
+  [[nodiscard]] std::uint64_t received_bytes(const Digest& digest) const;
 
   /// Bytes of content since the start, of all torrents.
   struct Moved {

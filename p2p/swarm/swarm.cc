@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "p2p/swarm/seeds.h"
@@ -38,13 +39,19 @@ struct Swarm::Impl {
         tracker(std::chrono::ceil<std::chrono::seconds>(config.idle / 2)) {}
   ~Impl() {
     stop();
+    // What other nodes asked for may still be under way, and it uses the session.
+    for (auto* const pool : {&quick, &making}) {
+      pool->stop();
+      pool->join();
+    }
     session.reset();  // Its threads call the others until then.
   }
 
   [[nodiscard]] Result<void> open();
-  [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
-  /// The same for another node, on the threads for that.
-  [[nodiscard]] asio::awaitable<Result<Torrent>> give_torrent(const Digest& digest);
+  [[nodiscard]] asio::awaitable<Result<Torrent>> torrent(const Digest& digest);
+  [[nodiscard]] Result<void> prepare(const Digest& digest);
+  [[nodiscard]] Result<void> share(const Torrent& torrent, const TrackerAnnounce& announce,
+                                   const Tracker::Client& client);
   /// Where the session itself listens.
   [[nodiscard]] Tracker::Client own() const;
   void tidy();
@@ -71,8 +78,8 @@ struct Swarm::Impl {
 
 Result<void> Swarm::Impl::open() {
   auto session_config = config.session;
-  const bool open = session_config.open;
-  if (!open) {
+  const auto kind = session_config.open ? TorrentKind::v1 : TorrentKind::v2;
+  if (!session_config.open) {
     session_config.admits = [this](const std::string& address, std::uint16_t port) {
       return tunnels->admits(address, port);
     };
@@ -80,6 +87,9 @@ Result<void> Swarm::Impl::open() {
   SwarmSession::Events events;
   events.finished = [this](const Digest& digest) { transfers->finished(digest); };
   events.piece = [this](const Digest& digest, std::uint32_t) { transfers->piece_arrived(digest); };
+  events.given = [this](const Digest& digest, const auto& pieces) {
+    transfers->given(digest, pieces);
+  };
   events.failed = [this](const Digest& digest, const Error& error) {
     transfers->failed(digest, error);
   };
@@ -91,28 +101,26 @@ Result<void> Swarm::Impl::open() {
   tunnels_config.session_address = session->listen_address();
   SwarmTunnels::Calls calls;
   calls.digest_of = [this](std::span<const char> hash) { return session->digest_of(hash); };
-  calls.prepare = [this](const Digest& digest) { return seeds->prepare(digest); };
+  calls.prepare = [this](const Digest& digest) { return prepare(digest); };
+  calls.complete = [this](const Digest& digest) { return transfers->find(digest) == nullptr; };
+  calls.received_bytes = [this] { return session->moved().received; };
   tunnels = std::make_unique<SwarmTunnels>(tunnels_config, parts.peers, parts.tls, quick,
                                            std::move(calls));
   auto transfers_config = config.transfers;
   transfers_config.copies_rate = config.session.rates.receive_copies;
   transfers_config.receive_rate = config.session.rates.receive;
+  transfers_config.kind = kind;
   transfers = std::make_unique<SwarmTransfers>(
-      transfers_config, SwarmTransfersParts{parts.peers.now()->self, parts.store, parts.directory,
-                                            parts.clients, *session, *tunnels});
+      transfers_config,
+      SwarmTransfersParts{parts.store, parts.directory, parts.clients, *session, *tunnels});
   seeds = std::make_unique<SwarmSeeds>(
-      parts.store, *session, open ? TorrentKind::v1 : TorrentKind::v2, config.idle,
+      parts.store, *session, kind, config.idle,
       [this](const Digest& digest) { return transfers->find(digest) != nullptr; });
   tidier = std::thread([this] { tidy(); });
   return {};
 }
 
-Result<Torrent> Swarm::Impl::torrent(const Digest& digest) {
-  if (const auto of = transfers->find(digest)) return of->transfer->torrent();
-  return seeds->torrent(digest);
-}
-
-asio::awaitable<Result<Torrent>> Swarm::Impl::give_torrent(const Digest& digest) {
+asio::awaitable<Result<Torrent>> Swarm::Impl::torrent(const Digest& digest) {
   const auto look = [&]() -> Result<std::optional<Torrent>> {
     if (const auto of = transfers->find(digest)) return of->transfer->torrent();
     return seeds->made_torrent(digest);
@@ -120,9 +128,41 @@ asio::awaitable<Result<Torrent>> Swarm::Impl::give_torrent(const Digest& digest)
   auto made = co_await run_on(quick.get_executor(), look);
   if (!made) co_return tl::unexpected(made.error());
   if (*made) co_return **std::move(made);
-  const auto make = [&] { return torrent(digest); };
+  const auto make = [&] { return seeds->torrent(digest); };
   auto result = co_await run_on(making.get_executor(), make);
   co_return result;
+}
+
+/// For a tunnel, on a quick thread.
+Result<void> Swarm::Impl::prepare(const Digest& digest) {
+  if (!session->has(digest)) {
+    const auto made = seeds->made_torrent(digest);
+    if (!made) return tl::unexpected(made.error());
+    if (!*made) {
+      // Rare: whoever comes has the torrent already, from another node.
+      asio::post(making, [this, digest] { (void)seeds->torrent(digest); });
+      return fail(Errc::unavailable, "its torrent is being made; ask again");
+    }
+  }
+  return seeds->prepare(digest);
+}
+
+Result<void> Swarm::Impl::share(const Torrent& torrent, const TrackerAnnounce& announce,
+                                const Tracker::Client& client) {
+  const auto hash = torrent.info_hash();
+  if (announce.info_hash !=
+      std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())) {
+    return fail(Errc::bad_request,
+                "the torrent of " + torrent.digest.to_string() + " is another one");
+  }
+  if (client == own() || announce.stopped) return {};
+  if (!transfers->find(torrent.digest)) {
+    const auto shared = seeds->prepare(torrent.digest);
+    if (!shared) return shared;
+  }
+  // Some clients never connect to addresses of the loopback themselves.
+  session->connect(torrent.digest, client.address + ':' + std::to_string(client.port));
+  return {};
 }
 
 Tracker::Client Swarm::Impl::own() const {
@@ -177,34 +217,22 @@ Result<std::shared_ptr<SwarmTransfer>> Swarm::join(const Repository& repository,
   return impl_->transfers->join(repository, file);
 }
 
-Result<Torrent> Swarm::torrent(const Digest& digest) { return impl_->torrent(digest); }
+asio::awaitable<Result<Torrent>> Swarm::torrent(const Digest& digest) {
+  return impl_->torrent(digest);
+}
 
-Result<std::string> Swarm::announce(const Digest& digest, const TrackerAnnounce& announce,
-                                    const std::string& address) {
-  if (!address.starts_with("127.")) {
-    return fail(Errc::denied, "this node shares with clients on its own host alone, by 127.0.0.1");
-  }
-  const auto own = impl_->own();
-  const Tracker::Client client{address, announce.port};
-  const auto torrent = impl_->torrent(digest);
+asio::awaitable<Result<std::string>> Swarm::announce(const Digest& digest,
+                                                     const TrackerAnnounce& announce,
+                                                     const Tracker::Client& client) {
+  const auto torrent = co_await impl_->torrent(digest);
   if (!torrent) {
-    const auto& error = torrent.error();
-    if (error.code != Errc::blob_unknown) return tl::unexpected(error);
-    return impl_->tracker.announce(announce, client, std::nullopt);
+    if (torrent.error().code != Errc::blob_unknown) co_return tl::unexpected(torrent.error());
+    co_return impl_->tracker.announce(announce, client, std::nullopt);
   }
-  const auto hash = torrent->info_hash();
-  if (announce.info_hash !=
-      std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())) {
-    return fail(Errc::bad_request, "the torrent of " + digest.to_string() + " is another one");
-  }
-  if (client != own && !announce.stopped) {
-    const auto shared =
-        impl_->transfers->find(digest) ? Result<void>() : impl_->seeds->prepare(digest);
-    if (!shared) return tl::unexpected(shared.error());
-    // Some clients never connect to addresses of the loopback themselves.
-    impl_->session->connect(digest, address + ':' + std::to_string(announce.port));
-  }
-  return impl_->tracker.announce(announce, client, own);
+  const auto share = [&] { return impl_->share(*torrent, announce, client); };
+  const auto shared = co_await run_on(impl_->quick.get_executor(), share);
+  if (!shared) co_return tl::unexpected(shared.error());
+  co_return impl_->tracker.announce(announce, client, impl_->own());
 }
 
 void Swarm::begin(const Repository& repository, const std::vector<Digest>& digests,
@@ -231,7 +259,7 @@ asio::awaitable<Response> Swarm::serve(Request& request) {
   }
   const auto digest = Digest::parse(path.substr(kTorrentsPath.size()));
   if (!digest) co_return text_response(400, digest.error().message);
-  const auto torrent = co_await impl_->give_torrent(*digest);
+  const auto torrent = co_await impl_->torrent(*digest);
   Response response;
   if (torrent) {
     response.headers.add("Content-Type", "application/octet-stream");

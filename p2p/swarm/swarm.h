@@ -82,15 +82,15 @@ class Swarm {
   /// - GET /cluster/v1/swarm/DIGEST: SwarmTunnels::serve().
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
 
-  /// The torrent of what is here, or on its way. Blocks: it may have to be made. Fails as
-  /// SwarmSeeds::torrent() does.
-  [[nodiscard]] Result<Torrent> torrent(const Digest& digest);
+  /// The torrent of what is here, or on its way; it may have to be made. Fails as
+  /// SwarmSeeds::torrent() does. Resumes on the caller's executor.
+  [[nodiscard]] asio::awaitable<Result<Torrent>> torrent(const Digest& digest);
   /// Answers a client of this host that announces itself for the content (tracker.h), and connects
-  /// to it; for the session's `open`. Blocks as torrent() does. Fails with denied (it is not of
-  /// this host), bad_request (it asks for another torrent) or as torrent() does, but for what is
-  /// not here: that, others may have.
-  [[nodiscard]] Result<std::string> announce(const Digest& digest, const TrackerAnnounce& announce,
-                                             const std::string& address);
+  /// to it; for the session's `open`. Fails with bad_request (it asks for another torrent) or as
+  /// torrent() does, but for what is not here: that, others may have. Resumes as torrent() does.
+  [[nodiscard]] asio::awaitable<Result<std::string>> announce(const Digest& digest,
+                                                              const TrackerAnnounce& announce,
+                                                              const Tracker::Client& client);
 
   /// Bytes to and from one node, for one content.
   struct PeerView {

@@ -49,6 +49,10 @@ Result<std::optional<Torrent>> TorrentClaims::ask(const std::string& peer, const
     return fail(Errc::unavailable, fmt::format("node {} answered {}", peer, status));
   }
   auto torrent = Torrent::parse(digest, *body);
+  if (torrent && torrent->kind() != kind_) {
+    return fail(Errc::unavailable,
+                fmt::format("node {} has another kind of torrents (swarm.open)", peer));
+  }
   if (torrent) return *std::move(torrent);
   spdlog::warn("not a torrent peer={} digest={} error=\"{}\"", peer, digest.to_string(),
                torrent.error().message);
@@ -61,7 +65,7 @@ Result<std::optional<TorrentClaim>> TorrentClaims::of(const Digest& digest,
   const bool nobody = found.sure && found.holders.empty() && found.fetchers.empty();
   if (const auto begun = store_.arrivals().find(digest); begun && !nobody) {
     auto torrent = Torrent::parse(digest, begun->attachment);
-    if (torrent) return TorrentClaim{*std::move(torrent), "", true};
+    if (torrent && torrent->kind() == kind_) return TorrentClaim{*std::move(torrent), "", true};
   }
   auto peers = found.holders;
   peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());

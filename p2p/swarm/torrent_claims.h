@@ -26,10 +26,11 @@ struct TorrentClaim {
 /// Gets torrents from other nodes. Thread-safe; calls block on the net.
 class TorrentClaims {
  public:
-  /// All must outlive it. A node that gives what is no torrent is barred for `barred`.
-  TorrentClaims(Store& store, PeerClients& clients, BarredPeers& peers,
+  /// All must outlive it. Torrents of another kind are left alone; a node that gives what is none
+  /// is barred for `barred`.
+  TorrentClaims(Store& store, PeerClients& clients, BarredPeers& peers, TorrentKind kind,
                 std::chrono::milliseconds barred)
-      : store_(store), clients_(clients), barred_(peers), barred_for_(barred) {}
+      : store_(store), clients_(clients), barred_(peers), kind_(kind), barred_for_(barred) {}
 
   /// The torrent of content that is to be fetched: the one with which that was begun, or that of
   /// the first of these nodes that gives one. Nothing: it is too small to have one. Fails with
@@ -45,6 +46,7 @@ class TorrentClaims {
   Store& store_;
   PeerClients& clients_;
   BarredPeers& barred_;
+  const TorrentKind kind_;
   const std::chrono::milliseconds barred_for_;
 };
 

@@ -12,6 +12,8 @@ namespace shoal {
 namespace {
 
 constexpr std::size_t kInfoHashBytes = 20;
+constexpr std::size_t kTorrentsMax = 1000;
+constexpr std::size_t kClientsMax = 200;  // Of one torrent.
 
 /// Address and port, six bytes (BEP 23); nothing for what is no address.
 std::string compact(const Tracker::Client& client) {
@@ -51,7 +53,15 @@ std::string Tracker::announce(const TrackerAnnounce& announce, const Client& cli
   std::string peers;
   {
     const std::lock_guard lock(mutex_);
-    forget(now - 2 * interval_);
+    if (now >= next_forget_) {
+      forget(now - 2 * interval_);
+      next_forget_ = now + interval_ / 2;
+    }
+    const auto known = torrents_.find(announce.info_hash);
+    const bool more = known == torrents_.end()
+                          ? torrents_.size() >= kTorrentsMax
+                          : known->second.size() >= kClientsMax && !known->second.contains(client);
+    if (more) return failure("too many clients announce themselves here");
     auto& clients = torrents_[announce.info_hash];
     clients[client] = now;
     std::size_t room = announce.wanted;

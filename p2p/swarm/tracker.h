@@ -39,8 +39,8 @@ class Tracker {
     auto operator<=>(const Client&) const = default;
   };
 
-  /// Notes the client, and gives the answer, bencoded: the others, in the compact form (BEP 23).
-  /// `self`: the node, if it takes part.
+  /// Notes the client, and gives the answer, bencoded: the others, in the compact form (BEP 23), or
+  /// a failure() when there are too many of them. `self`: the node, if it takes part.
   [[nodiscard]] std::string announce(const TrackerAnnounce& announce, const Client& client,
                                      const std::optional<Client>& self);
 
@@ -54,7 +54,9 @@ class Tracker {
 
   const std::chrono::seconds interval_;
   std::mutex mutex_;
-  /// By info hash: when each said something last. Guarded by the mutex.
+  // Guarded by the mutex.
+  Steady::time_point next_forget_ = Steady::now();
+  /// By info hash: when each said something last.
   std::map<std::string, std::map<Client, Steady::time_point>> torrents_;
 };
 

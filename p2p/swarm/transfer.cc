@@ -3,6 +3,14 @@
 #include <utility>
 
 namespace shoal {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+// So long after it got a piece a reader is taken to go on from there.
+constexpr std::chrono::milliseconds kReads{1000};
+
+}  // namespace
 
 std::string_view to_string(SwarmClass value) {
   switch (value) {
@@ -39,6 +47,7 @@ Result<BlobBytes> SwarmTransfer::read(std::uint64_t offset, std::size_t max, Wai
     lock.lock();
     changed_.wait(lock, [&] { return end_ || arrival_->has(piece); });
     waited_for_.erase(entry);
+    note(piece);
     if (!arrival_->has(piece)) return tl::unexpected(end_->error());
   }
   return arrival_->read(offset, max, wait);
@@ -69,7 +78,19 @@ bool SwarmTransfer::ended() const {
 
 std::set<std::uint32_t> SwarmTransfer::waited_for() const {
   const std::lock_guard lock(mutex_);
-  return {waited_for_.begin(), waited_for_.end()};
+  std::set<std::uint32_t> pieces(waited_for_.begin(), waited_for_.end());
+  const auto fresh = Steady::now() - kReads;
+  for (const auto& [piece, since] : had_) {
+    if (since >= fresh) pieces.insert(piece);
+  }
+  return pieces;
+}
+
+/// Under the lock: a reader has got a piece that it waited for.
+void SwarmTransfer::note(std::uint32_t piece) {
+  const auto now = Steady::now();
+  std::erase_if(had_, [&](const auto& one) { return one.second < now - kReads; });
+  had_[piece] = now;
 }
 
 void SwarmTransfer::piece_arrived() {

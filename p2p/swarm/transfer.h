@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -64,7 +65,7 @@ class SwarmTransfer {
   [[nodiscard]] bool wait_for_piece(std::uint32_t piece, std::chrono::milliseconds patience);
 
   [[nodiscard]] bool ended() const;
-  /// The pieces that readers wait for.
+  /// The pieces that readers wait for, or did a moment ago: from there on they read.
   [[nodiscard]] std::set<std::uint32_t> waited_for() const;
 
   // For Swarm.
@@ -74,6 +75,8 @@ class SwarmTransfer {
   void end(Result<void> how);
 
  private:
+  void note(std::uint32_t piece);
+
   const Repository repository_;
   const Torrent torrent_;
   const std::string claimed_by_;
@@ -85,6 +88,7 @@ class SwarmTransfer {
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;
   std::multiset<std::uint32_t> waited_for_;
+  std::map<std::uint32_t, std::chrono::steady_clock::time_point> had_;  // Since when.
   std::optional<Result<void>> end_;
 };
 

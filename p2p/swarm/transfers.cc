@@ -7,7 +7,6 @@
 #include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 
-#include "p2p/rendezvous.h"
 #include "p2p/swarm/piece_filler.h"
 #include "p2p/swarm/piece_plan.h"
 #include "p2p/swarm/rate_shares.h"
@@ -23,6 +22,9 @@ constexpr unsigned kFillsMax = 12;  // Of the workers: some are left to look.
 constexpr unsigned kWorkers = 16;   // They wait for most of their time.
 constexpr milliseconds kBeat{100};  // Of the watch; longer when there is much to watch.
 constexpr milliseconds kBeatOfEach{3};
+constexpr std::size_t kLayersAtOnce = 3;
+constexpr milliseconds kOldAnswer{1000};  // Of the directory.
+constexpr milliseconds kPlanAtMost{30};   // However often readers begin to wait.
 constexpr milliseconds kLookFirst{5000};  // For further peers of what moves; doubles.
 constexpr milliseconds kLookMax{30'000};  // The directory forgets who fetches after a minute.
 constexpr milliseconds kRateOver{1000};
@@ -30,7 +32,6 @@ constexpr std::uint64_t kRateMinPerMs = 64;     // Bytes: what a link must do at
 constexpr milliseconds kPiecePatience{10'000};  // For the check of a piece that came over HTTPS.
 
 constexpr std::size_t kEndedKept = 50;
-constexpr double kBestTooShort = 2000;  // ms: rates are known by the second.
 
 milliseconds since(Steady::time_point time) {
   return std::chrono::duration_cast<milliseconds>(Steady::now() - time);
@@ -41,11 +42,10 @@ tl::unexpected<Error> ending() { return fail(Errc::unavailable, "the node is sto
 }  // namespace
 
 struct SwarmTransfers::Going : SwarmGoing {
-  explicit Going(PiecePlan its_plan) : plan(std::move(its_plan)) {}
-
   std::atomic<bool> doubtful{false};  // Bytes come, and no piece of them is right.
   bool claim_held = true;             // By the node that gave the torrent.
-  bool asks_trackers = false;         // They may know peers that the directory does not.
+  std::atomic<Steady::time_point> planned{Steady::time_point()};
+  bool asks_trackers = false;  // They may know peers that the directory does not.
   // The watching thread's.
   std::uint64_t checked_bytes = 0;  // Of pieces that were found right; when the last one was:
   Steady::time_point checked = Steady::now();
@@ -68,7 +68,8 @@ struct SwarmTransfers::Going : SwarmGoing {
 SwarmTransfers::SwarmTransfers(SwarmTransfersConfig config, SwarmTransfersParts parts)
     : config_(config),
       parts_(parts),
-      claims_(parts_.store, parts_.clients, barred_, config_.barred),
+      claims_(parts_.store, parts_.clients, barred_, config_.kind, config_.barred),
+      layers_(kLayersAtOnce),
       workers_(kWorkers),
       enders_(kEnders),
       watcher_([this] { watch(); }) {}
@@ -81,6 +82,7 @@ void SwarmTransfers::interrupt() {
     stopping_ = true;
     wake_.notify_all();
   }
+  layers_.open();
   for (const auto& of : all_going()) {
     failed(of->transfer->torrent().digest, {Errc::unavailable, "the node is stopping"});
   }
@@ -171,7 +173,10 @@ SwarmTransfers::Begun SwarmTransfers::once(const Digest& digest, SwarmClass of_c
       other = slot->second;
     }
   }
-  if (other.valid()) return other.get();
+  if (other.valid()) {
+    layers_.hurry(digest);
+    return other.get();
+  }
   auto begun = begin();
   started(digest, start, begun);
   return begun;
@@ -197,10 +202,14 @@ void SwarmTransfers::begin_all(const Repository& repository, const std::vector<D
                                const std::vector<std::shared_ptr<Start>>& starts,
                                SwarmClass of_class) {
   const auto found = parts_.directory.join(wanted);
+  const auto asked = Steady::now();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    asio::post(workers_, [=, this, digest = wanted[i], start = starts[i], where = found[i]] {
-      started(digest, *start, begin_one(repository, digest, of_class, where));
-    });
+    const auto begin = [=, this, digest = wanted[i], start = starts[i], where = found[i]] {
+      const bool old = since(asked) >= kOldAnswer;
+      const auto now = old ? parts_.directory.join({digest}).front() : where;
+      started(digest, *start, begin_one(repository, digest, of_class, now));
+    };
+    layers_.add(wanted[i], [this, begin] { asio::post(workers_, begin); });
   }
 }
 
@@ -213,6 +222,7 @@ void SwarmTransfers::started(const Digest& digest, Start& start, Begun begun) {
     const std::lock_guard lock(mutex_);
     starts_.erase(digest);
   }
+  if (!begun || !*begun) layers_.ripe(digest);
   start.set_value(std::move(begun));
 }
 
@@ -239,9 +249,10 @@ SwarmTransfers::Begun SwarmTransfers::begin_with(const Repository& repository,
   if (!arrival) return tl::unexpected(arrival.error());
 
   const auto waiting = [this, digest] {
-    if (const auto of = going(digest)) plan(*of);
+    const auto of = going(digest);
+    if (of && Steady::now() - of->planned.load() >= kPlanAtMost) plan(*of);
   };
-  const auto of = std::make_shared<Going>(PiecePlan(parts_.self, rendezvous_word(digest)));
+  const auto of = std::make_shared<Going>();
   of->claim_held = claim.held;
   of->asks_trackers = !trackers.empty();
   of->transfer =
@@ -264,25 +275,38 @@ SwarmTransfers::Begun SwarmTransfers::begin_with(const Repository& repository,
 /// On any thread.
 void SwarmTransfers::plan(Going& of) {
   const auto& digest = of.transfer->torrent().digest;
-  auto spread = parts_.session.spread(digest);
-  for (auto& peer : spread.incomplete) peer = parts_.tunnels.peer_at(peer).value_or(peer);
+  of.planned = Steady::now();
+  const auto spread = parts_.session.spread(digest);
   const std::lock_guard lock(of.plan_mutex);
-  const auto ranks =
-      of.plan.update(of.transfer->waited_for(), of.transfer->arrival()->pieces(), spread);
+  const auto ranks = of.plan.update(of.transfer->waited_for(), of.transfer->arrival()->pieces(),
+                                    spread, Steady::now());
   if (!ranks.empty()) parts_.session.rank(digest, ranks);
+}
+
+void SwarmTransfers::given(const Digest& digest, const std::vector<std::uint32_t>& pieces) {
+  const auto of = going(digest);
+  if (!of) return;
+  const std::lock_guard lock(of->plan_mutex);
+  const auto ranks = of->plan.give(pieces, of->transfer->torrent().piece_count());
+  if (!ranks.empty()) parts_.session.rank(digest, ranks);
+}
+
+/// How many peers are.
+std::size_t SwarmTransfers::connected(const Digest& digest) const {
+  const auto counts = parts_.session.counts(digest);
+  if (!counts) return 0;
+  return static_cast<std::size_t>(std::count_if(counts->peers.begin(), counts->peers.end(),
+                                                [](const auto& peer) { return peer.connected; }));
 }
 
 /// Of the peers to connect to, as far as there is room for more.
 std::vector<std::string> SwarmTransfers::addresses(Going& going, const Directory::Found& found) {
   auto peers = found.holders;
-  peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
+  const auto fetchers = std::min(found.fetchers.size(), config_.fetchers_max);
+  peers.insert(peers.end(), found.fetchers.begin(),
+               found.fetchers.begin() + static_cast<std::ptrdiff_t>(fetchers));
   std::size_t room = config_.peers_max;
-  if (const auto counts = parts_.session.counts(going.transfer->torrent().digest)) {
-    const auto connected =
-        static_cast<std::size_t>(std::count_if(counts->peers.begin(), counts->peers.end(),
-                                               [](const auto& peer) { return peer.connected; }));
-    room -= std::min(room, connected);
-  }
+  room -= std::min(room, connected(going.transfer->torrent().digest));
   std::vector<std::string> addresses;
   for (const auto& peer : peers) {
     if (addresses.size() == room) break;
@@ -349,10 +373,13 @@ void SwarmTransfers::commit(const GoingPtr& of) {
 
 void SwarmTransfers::end(const GoingPtr& of, Result<void> how, bool discard) {
   const auto& torrent = of->transfer->torrent();
-  auto ended = summary(*of, how);
+  layers_.ripe(torrent.digest);
+  auto ended = ended_now(*of, parts_.session.counts(torrent.digest), parts_.tunnels, how);
   log_end(ended);
   if (!how) parts_.session.remove(torrent.digest);
-  if (discard) {
+  // A file may be anybody's: without a right piece it keeps no room, and stands in nobody's way.
+  const bool baseless = !how && of->asks_trackers && ended.arrived_bytes == 0;
+  if (discard || baseless) {
     const auto discarded = parts_.store.arrivals().discard(torrent.digest);
     if (!discarded) how = tl::unexpected(discarded.error());
   }
@@ -367,33 +394,6 @@ void SwarmTransfers::end(const GoingPtr& of, Result<void> how, bool discard) {
     if (found != transfers_.end() && found->second == of) transfers_.erase(found);
   }
   of->transfer->end(std::move(how));
-}
-
-SwarmEnded SwarmTransfers::summary(const Going& of, const Result<void>& how) const {
-  const auto& transfer = *of.transfer;
-  SwarmEnded ended{transfer.torrent().digest};
-  ended.repository = transfer.repository().text();
-  ended.of_class = transfer.of_class();
-  ended.bytes = transfer.torrent().size;
-  ended.arrived_bytes = transfer.arrival()->arrived_bytes();
-  ended.took = std::max(since(transfer.started()), milliseconds(1));
-  if (const auto best_rate = of.best_rate.load(); best_rate > 0) {
-    const double best_ms = static_cast<double>(ended.bytes) * 1000 / static_cast<double>(best_rate);
-    const double over = static_cast<double>(ended.took.count()) / best_ms;
-    if (best_ms > kBestTooShort) ended.over_best = std::max(1.0, over);
-  }
-  if (const auto counts = parts_.session.counts(ended.digest)) {
-    for (const auto& peer : counts->peers) {
-      const auto node = parts_.tunnels.peer_at(peer.address).value_or(peer.address);
-      if (peer.received_bytes > 0) ended.sources.emplace_back(node, peer.received_bytes);
-      if (peer.wrong_pieces == 0) continue;
-      spdlog::warn("wrong pieces received digest={} peer={} pieces={}", ended.digest.to_string(),
-                   node, peer.wrong_pieces);
-    }
-  }
-  if (of.https_bytes > 0) ended.sources.emplace_back("https", of.https_bytes);
-  if (!how) ended.error = how.error();
-  return ended;
 }
 
 // While it goes on.
@@ -425,14 +425,15 @@ void SwarmTransfers::limit(const std::vector<GoingPtr>& all) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     auto& of = *all[i];
     if (of.limit == limits[i]) continue;
-    if (parts_.session.limit(of.transfer->torrent().digest, limits[i])) of.limit = limits[i];
+    if (!parts_.session.limit(of.transfer->torrent().digest, limits[i])) continue;
+    of.limit = limits[i];
+    of.checked = Steady::now();  // What was patience enough may not be now.
   }
 }
 
 void SwarmTransfers::look_at(const GoingPtr& of) {
   const auto& digest = of->transfer->torrent().digest;
-  const auto counts = parts_.session.counts(digest);
-  const std::uint64_t bytes = (counts ? counts->received_bytes : 0) + of->https_bytes;
+  const std::uint64_t bytes = parts_.session.received_bytes(digest) + of->https_bytes;
   if (bytes != std::exchange(of->seen_bytes, bytes)) of->moved = Steady::now();
   const auto now = Steady::now();
   if (now - of->rate_since >= kRateOver) {
@@ -445,6 +446,7 @@ void SwarmTransfers::look_at(const GoingPtr& of) {
   }
   const auto checked = of->transfer->arrival()->arrived_bytes();
   if (checked != std::exchange(of->checked_bytes, checked)) of->checked = now;
+  if (checked >= of->transfer->torrent().size * 2 / 3) layers_.ripe(digest);
   const auto still = since(of->moved);
   // Bytes that never make a piece are no progress, however many come.
   const auto unchecked = since(of->checked);
@@ -496,7 +498,9 @@ void SwarmTransfers::look(const GoingPtr& of) {
       }
     }
     for (const auto& address : addresses(*of, found)) parts_.session.connect(digest, address);
-    const bool throttled = of->limit > 0 || saturated_;  // It is slow by order.
+    // Slow by order, as long as there is somebody who gives.
+    const bool throttled = (of->limit > 0 || saturated_) && !of->doubtful &&
+                           since(of->moved) < config_.stall * 5 && connected(digest) > 0;
     if (stuck && !throttled) {
       if (++fills_ <= kFillsMax) {
         fill(of, found);
@@ -523,10 +527,7 @@ void SwarmTransfers::fill(const GoingPtr& of, const Directory::Found& found) {
     of->https_bytes += bytes;
     https_bytes_ += bytes;
   };
-  const auto swarm_bytes = [&] {
-    const auto counts = parts_.session.counts(digest);
-    return counts ? counts->received_bytes : 0;
-  };
+  const auto swarm_bytes = [&] { return parts_.session.received_bytes(digest); };
   const auto before = swarm_bytes();
   auto filler = PieceFiller::open(parts_.clients, of->transfer, holders);
   std::optional<Error> trouble;

@@ -23,6 +23,7 @@
 #include "p2p/directory.h"
 #include "p2p/peer_clients.h"
 #include "p2p/swarm/ended.h"
+#include "p2p/swarm/layer_turns.h"
 #include "p2p/swarm/session.h"
 #include "p2p/swarm/torrent_claims.h"
 #include "p2p/swarm/torrent_file.h"
@@ -42,6 +43,10 @@ struct SwarmTransfersConfig {
   std::chrono::milliseconds barred{600'000};
   std::chrono::milliseconds barred_in_company{30'000};
   std::size_t peers_max = 40;  // That one transfer connects to.
+  /// Of those that fetch the same, at a time; as many connect to this node. Each is told of each
+  /// piece, and a dozen is enough to have something to give and to ask for.
+  std::size_t fetchers_max = 6;
+  TorrentKind kind = TorrentKind::v2;  // That nodes of this cluster make.
   /// Bytes a second that all transfers of the class replication get together; 0: no limit.
   std::uint64_t copies_rate = 0;
   /// What the session receives at most, bytes a second; 0: no limit.
@@ -50,7 +55,6 @@ struct SwarmTransfersConfig {
 
 /// What the transfers work with; all of it must outlive them.
 struct SwarmTransfersParts {
-  std::string self;  // This node's id.
   Store& store;
   Directory& directory;
   PeerClients& clients;
@@ -88,6 +92,7 @@ class SwarmTransfers {
 
   // What the session says; none of them blocks.
   void piece_arrived(const Digest& digest);
+  void given(const Digest& digest, const std::vector<std::uint32_t>& pieces);
   void finished(const Digest& digest);
   void failed(const Digest& digest, const Error& error);
 
@@ -127,11 +132,11 @@ class SwarmTransfers {
   void started(const Digest& digest, Start& start, Begun begun);
   void plan(Going& of);
   [[nodiscard]] std::vector<std::string> addresses(Going& going, const Directory::Found& found);
+  [[nodiscard]] std::size_t connected(const Digest& digest) const;
   [[nodiscard]] std::string tunnel_trouble(const Going& of) const;
   void commit(const GoingPtr& of);
   /// `discard`: what came is not the content's.
   void end(const GoingPtr& of, Result<void> how, bool discard = false);
-  [[nodiscard]] SwarmEnded summary(const Going& of, const Result<void>& how) const;
   void look(const GoingPtr& of);
   void fill(const GoingPtr& of, const Directory::Found& found);
   [[nodiscard]] bool all_about(const Going& of) const;
@@ -152,6 +157,7 @@ class SwarmTransfers {
   const SwarmTransfersParts parts_;
   BarredPeers barred_;
   TorrentClaims claims_;
+  LayerTurns layers_;
   std::atomic<std::uint64_t> https_bytes_{0};
   std::atomic<bool> saturated_{false};  // As much comes as may, or nearly.
 

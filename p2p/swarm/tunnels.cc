@@ -21,6 +21,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "p2p/swarm/have_hold.h"
+#include "p2p/swarm/message_filter.h"
 #include "p2p/swarm/tunnel_link.h"
 #include "registry/http/duplex.h"
 #include "registry/http/gate.h"
@@ -97,6 +99,7 @@ struct SwarmTunnels::Impl {
   class Work;
   class Admission;
   class Counted;
+  class Taker;
 
   // Each with the mutex held.
   [[nodiscard]] Result<Alias*> alias_of(const std::string& peer);
@@ -121,7 +124,8 @@ struct SwarmTunnels::Impl {
                                                      std::string_view received);
 
   [[nodiscard]] asio::awaitable<void> pump(Duplex& local, Duplex& remote, const std::string& peer,
-                                           const Digest& digest, bool outgoing);
+                                           const Digest& digest, bool outgoing,
+                                           MessageFilter& filter);
   void stop();
 
   const SwarmTunnelsConfig config;
@@ -135,6 +139,7 @@ struct SwarmTunnels::Impl {
   std::atomic<std::size_t> next_worker{0};
   std::atomic<std::size_t> outgoing{0};
   std::atomic<std::size_t> incoming{0};
+  HaveHold hold;
   Gate busy;  // Everything that stop() waits for.
 
   std::mutex stop_mutex;
@@ -144,6 +149,7 @@ struct SwarmTunnels::Impl {
   std::vector<std::string> peer_by_alias;
   std::set<Source> admitted;
   std::set<std::shared_ptr<TunnelLink>> links;
+  std::map<Digest, std::size_t> takers;   // How many.
   std::map<std::string, Error> failures;  // By peer.
 };
 
@@ -188,6 +194,35 @@ class SwarmTunnels::Impl::Counted {
 
  private:
   std::atomic<std::size_t>& count_;
+};
+
+/// One that takes content from here.
+class SwarmTunnels::Impl::Taker {
+ public:
+  Taker(Impl& impl, const Digest& digest) : all_(impl.incoming), impl_(impl), digest_(digest) {
+    const std::lock_guard lock(impl_.mutex);
+    number_ = ++impl_.takers[digest_];
+  }
+  ~Taker() {
+    const std::lock_guard lock(impl_.mutex);
+    const auto found = impl_.takers.find(digest_);
+    if (--found->second == 0) impl_.takers.erase(found);
+  }
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
+
+  /// There is room for it, too.
+  [[nodiscard]] bool fits() const {
+    if (impl_.incoming > impl_.config.incoming_max) return false;
+    const bool complete = impl_.calls.complete && impl_.calls.complete(digest_);
+    return !complete || number_ <= impl_.config.takers_max;
+  }
+
+ private:
+  const Counted all_;
+  Impl& impl_;
+  const Digest digest_;
+  std::size_t number_ = 0;
 };
 
 /// A connection to the session that admits() knows.
@@ -282,10 +317,12 @@ asio::awaitable<Result<void>> SwarmTunnels::Impl::carry(TunnelLink& link, const 
   Duplex local(link.local());
   local.acknowledge_at_once();  // libtorrent 2.0.8 leaves Nagle's algorithm on.
   Duplex remote(link.remote(), link.tls());
-  const bool sent = co_await remote.write(*handshake);
+  MessageFilter filter;
+  const std::string first(filter.apply(*handshake));
+  const bool sent = co_await remote.write(first);
   bool received = sent;
   if (sent && !early->empty()) received = co_await local.write(*early);
-  if (received) co_await pump(local, remote, peer, *digest, true);
+  if (received) co_await pump(local, remote, peer, *digest, true, filter);
   co_return Result<void>();
 }
 
@@ -312,9 +349,14 @@ void SwarmTunnels::Impl::note_failure(const std::string& peer, Error error) {
 
 asio::awaitable<void> SwarmTunnels::Impl::pump(Duplex& local, Duplex& remote,
                                                const std::string& peer, const Digest& digest,
-                                               bool out) {
+                                               bool out, MessageFilter& filter) {
   spdlog::debug("swarm tunnel opened peer={} digest={} outgoing={}", peer, digest.to_string(), out);
-  Pump both(local, remote, config.idle_timeout);
+  const auto edit = [&filter](std::string_view bytes) { return filter.apply(bytes); };
+  const auto patience = [this](std::string_view bytes) {
+    const auto received = calls.received_bytes ? calls.received_bytes() : 0;
+    return hold.of(bytes, received, std::chrono::steady_clock::now());
+  };
+  Pump both(local, remote, config.idle_timeout, edit, patience);
   co_await both.run();
   spdlog::debug("swarm tunnel ended peer={} digest={} outgoing={} sent={} received={}", peer,
                 digest.to_string(), out, both.from_a(), both.from_b());
@@ -336,7 +378,8 @@ asio::awaitable<Response> SwarmTunnels::Impl::serve(std::shared_ptr<Impl> self, 
 
   const Work work(*self);
   if (!work.begun()) co_return text_response(503, "the node is shutting down");
-  if (self->incoming >= self->config.incoming_max) {
+  auto taker = std::make_shared<const Taker>(*self, *digest);
+  if (!taker->fits()) {
     co_return text_response(503, "too many nodes take content from here; ask another one");
   }
   const auto prepare = [&] { return self->calls.prepare(*digest); };
@@ -348,8 +391,8 @@ asio::awaitable<Response> SwarmTunnels::Impl::serve(std::shared_ptr<Impl> self, 
   Response response;
   response.status = 101;
   response.headers.add("Upgrade", kSwarmProtocol);
-  response.upgrade = [self, peer = request.peer, content = *digest](Duplex& connection,
-                                                                    std::string_view received) {
+  response.upgrade = [self, taker = std::move(taker), peer = request.peer, content = *digest](
+                         Duplex& connection, std::string_view received) {
     return come(self, peer, content, connection, received);
   };
   co_return response;
@@ -362,7 +405,6 @@ asio::awaitable<void> SwarmTunnels::Impl::come(std::shared_ptr<Impl> self, std::
       std::make_shared<TunnelLink>(connection.executor(), self->config.progress_timeout);
   const Work work(*self, link);
   if (!work.begun()) co_return;
-  const Counted counted(self->incoming);
   link->set_other(&connection);
   Result<void> let;
   try {
@@ -406,7 +448,8 @@ asio::awaitable<Result<void>> SwarmTunnels::Impl::let_in(TunnelLink& link, const
   local.acknowledge_at_once();  // libtorrent 2.0.8 leaves Nagle's algorithm on.
   bool sent = true;
   if (!received.empty()) sent = co_await local.write(received);
-  if (sent) co_await pump(local, connection, peer, digest, false);
+  MessageFilter filter;
+  if (sent) co_await pump(local, connection, peer, digest, false, filter);
   co_return Result<void>();
 }
 

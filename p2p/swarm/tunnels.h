@@ -33,6 +33,9 @@ struct SwarmTunnelsConfig {
   /// requests of the nodes.
   std::size_t outgoing_max = 4096;
   std::size_t incoming_max = 3072;
+  /// Tunnels that come in for one content that is all here. A seed that serves many serves each
+  /// slowly, and nobody has a whole piece to give on: the others get it from those that it serves.
+  std::size_t takers_max = 24;
   /// For each step until a tunnel is open: the handshake of BitTorrent, a connection, TLS, an
   /// answer.
   std::chrono::milliseconds progress_timeout{10'000};
@@ -60,11 +63,15 @@ class SwarmTunnels {
     /// Makes sure that the session shares the content. May block. Fails with blob_unknown, and
     /// otherwise in any way.
     std::function<Result<void>(const Digest& digest)> prepare;
+    /// Whether all of the content is here. Must not block.
+    std::function<bool(const Digest& digest)> complete{};
+    /// What the session received so far, of all content. Must not block.
+    std::function<std::uint64_t()> received_bytes{};
   };
 
   /// `tls` shows this node's certificate, and accepts those that carry the id of the peer; without
   /// it, `http` addresses alone can be reached. `pool`, where prepare() runs, `peers` and whatever
-  /// the calls need must be there until stop() has returned.
+  /// the calls need must be there until stop() has returned and no serve() is under way.
   SwarmTunnels(SwarmTunnelsConfig config, Peers& peers, std::shared_ptr<TlsContext> tls,
                asio::thread_pool& pool, Calls calls);
   /// Calls stop().
@@ -91,8 +98,8 @@ class SwarmTunnels {
   /// Answers GET /cluster/v1/swarm/DIGEST with `Upgrade: bittorrent` from request.peer, which the
   /// caller has found to be a member: 101, and the connection leads to the local session. 400; 403
   /// without a certificate; 404 when there is no such content; 426 without that upgrade; 503 when
-  /// it cannot be shared now, beyond incoming_max, or after stop(). Errors carry a sentence as
-  /// plain text.
+  /// it cannot be shared now, beyond incoming_max or takers_max, or after stop(). Errors carry a
+  /// sentence as plain text.
   [[nodiscard]] asio::awaitable<Response> serve(Request& request);
 
   /// Tunnels that are open or about to be, either way.

@@ -52,7 +52,8 @@ TEST_CASE("Wrong usage ends with 2 and names what is nearest", "[cli]") {
       {{"torrent"}, "DIGEST"},
       {{"torrent", "sha256:short"}, "want sha256:"},
       {{"torrent", "--fetch", "/nonexistent"}, "--fetch requires --repository"},
-      {{"torrent", "--fetch", "/nonexistent", "--repository", "a"}, "cannot read /nonexistent"},
+      {{"torrent", "--fetch", "/nonexistent", "--repository", "a"},
+       "/nonexistent is no .torrent file"},
       {{"node", "--swarm-open", "10.0.0.7:6881"}, "is not on the loopback"},
       {{"node", "--swarm-open", "127.0.0.1:6881"}, "swarm.open needs cluster.listen"},
   }));

@@ -66,9 +66,9 @@ def fetch(node, torrent):
     return shoal(node, "torrent", "--fetch", torrent, "--repository", "app")
 
 
-def read(node, digest):
+def read(node, digest, name="app"):
     with node.api() as api:
-        return api.send("GET", f"/v2/app/blobs/{digest}")
+        return api.send("GET", f"/v2/{name}/blobs/{digest}")
 
 
 def metric(node, name):
@@ -95,6 +95,10 @@ def test_a_stock_client_fetches_a_layer_and_seeds_it_back(folder, node, kind):
             assert metric(other, "shoal_swarm_received_bytes_total") >= len(content)
             code, out, error = shoal(other, "transfers")
             assert f"{client.address} 20.0 MiB" in out.decode(), out
+            # What is here by now is wanted under another name.
+            code, _, error = shoal(other, "torrent", "--fetch", torrent, "--repository", "team/b")
+            assert code == 0, error
+            assert read(other, digest, "team/b").body == content
 
 
 def test_a_stock_client_fetches_from_several_nodes(folder):
@@ -206,4 +210,7 @@ def test_what_is_no_layer_has_no_torrent(folder, node):
         for query in ("", "?info_hash=short&port=1", "?info_hash=" + "a" * 20 + "&port=0"):
             answer = api.send("GET", f"/shoal/v1/torrents/{digest}/announce{query}")
             assert answer.status == 200 and b"failure reason" in answer.body
+        layer = push(node, random_bytes(6, 3 * MIB))
+        other = api.send("GET", f"/shoal/v1/torrents/{layer}/announce?port=1&info_hash={'a' * 20}")
+        assert b"is another one" in other.body
     until(lambda: metric(node, "shoal_swarm_torrents") == 0, "nothing is shared")

@@ -84,6 +84,17 @@ def test_the_bound_of_a_short_run_is_that_of_the_links_it_measured(short_run):
         assert all(30 < rate < 64 for rates in one["links_mbit"].values() for rate in rates)
 
 
+def test_a_member_that_sends_bad_pieces_is_barred_and_fails_no_pull(session_folder):
+    data = session_folder / "liar.json"
+    done = lab("W8", "--hosts", 6, "--size", 32, "--json", data, "--html",
+               session_folder / "liar.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    one = rounds(json.loads(data.read_text()))["W8 liar"]
+    assert one["failed"] == [] and one["node_failures"] == []
+    assert one["liar_asked_by"] > 0 and one["wrong_bytes"] > 0
+    assert one["liar_not_barred_by"] == 0
+
+
 class Tags(html.parser.HTMLParser):
     """Which are open at the end; those that need no end are not counted."""
 

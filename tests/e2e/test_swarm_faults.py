@@ -1,6 +1,8 @@
 """Hosts, links and disks fail in the middle of a transfer: a client gets the right bytes or an
 error, what has come is not fetched again, and everything goes on once the fault is gone."""
 
+import itertools
+
 import pytest
 
 from harness.clock import Clock
@@ -9,6 +11,7 @@ from harness.hosts import ONE_COPY, live_members
 from harness.http import digest_of
 from harness.process import until
 from harness.pulls import Pull, push_small, random_bytes
+from harness.rendezvous import ranked
 
 MIB = 1 << 20
 ERROR_SECONDS = 75  # Of a client: 30 s without a byte, after what was still under way.
@@ -51,6 +54,44 @@ def test_a_pusher_that_dies_at_half_is_replaced_by_another_holder(network):
     assert pull.right()
     assert other.received_bytes() - before < 1.25 * len(content)
     assert holder.id() in other.sources(digest_of(content))
+
+
+def test_one_holder_that_is_left_of_many_is_enough(network):
+    pusher, *holders, other = network.cluster(6, ONE_COPY)
+    content = random_bytes(19, 48 * MIB)
+    push(pusher, content)
+    assert all(pull.right() for pull in [Pull(host, "app", content) for host in holders])
+    other.shape(down=60)
+    before = other.received_bytes()
+    pull = Pull(other, "app", content)
+    other.until_received(len(content) // 3, before)
+    for host in holders[:-1]:
+        host.kill()
+    pusher.leave_network()  # The others' processes are missed at once, this one's silence is not.
+    assert pull.right()
+    assert other.received_bytes() - before < 1.25 * len(content)
+
+
+def test_directory_nodes_that_die_are_not_missed(network):
+    pusher, other, *victims = network.cluster(5, ONE_COPY)
+    ids = {host.id(): host for host in network.hosts}
+    contents = (random_bytes(number, 24 * MIB) for number in itertools.count(20))
+    content = next(content for content in contents
+                   if {ids[one] for one in ranked(digest_of(content), ids)[:3]} == set(victims))
+    push(pusher, content)
+    other.shape(down=60)
+    before = other.received_bytes()
+    pull = Pull(other, "app", content)
+    other.until_received(len(content) // 3, before)
+    for host in victims:
+        host.kill()
+    assert pull.right()
+    # And a pull that begins without them.
+    network.until_live(pusher, other)
+    with other.api() as api:
+        assert api.send("DELETE", f"/v2/app/blobs/{digest_of(content)}").status == 202
+    push(pusher, content)
+    assert Pull(other, "app", content).right()
 
 
 def test_without_a_holder_pulls_end_with_an_error_and_go_on_later(network):

@@ -66,6 +66,20 @@ TEST_CASE("Who stops, or is silent for long, is forgotten", "[p2p][swarm][tracke
   CHECK(peers_of(patient.announce(announce_of(kHash, 1000), second, std::nullopt)).empty());
 }
 
+TEST_CASE("A tracker takes so many clients, and no more", "[p2p][swarm][tracker]") {
+  Tracker tracker(std::chrono::seconds(60));
+  const auto refused = [&](const std::string& hash, std::uint16_t port) {
+    return tracker.announce(announce_of(hash, port), {"127.0.0.2", port}, std::nullopt)
+        .starts_with("d14:failure reason");
+  };
+  for (std::uint16_t port = 1; port <= 200; ++port) CHECK_FALSE(refused(kHash, port));
+  CHECK(refused(kHash, 201));
+  CHECK_FALSE(refused(kHash, 7));
+  for (int i = 0; i < 999; ++i) CHECK_FALSE(refused("12345678901234567" + std::to_string(i), 1));
+  CHECK(refused("another one, 20 byte", 1));
+  CHECK_FALSE(refused(kHash, 7));
+}
+
 TEST_CASE("What a client says wrong is named", "[p2p][swarm][tracker]") {
   const auto parse = [](std::vector<std::pair<std::string, std::string>> query) {
     Request request;

@@ -530,6 +530,8 @@ std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
+const std::string kAlive(4, '\0');  // The shortest message.
+
 TEST_CASE("Tunnels leave nothing open behind them", "[p2p][swarm][tunnel]") {
   Pair nodes;
   { const auto first = nodes.open(); }
@@ -540,8 +542,8 @@ TEST_CASE("Tunnels leave nothing open behind them", "[p2p][swarm][tunnel]") {
   const auto before = open_descriptors();
   for (int i = 0; i < 200; ++i) {
     auto [near, far] = nodes.open();
-    (i % 2 == 0 ? near : far).send("x");
-    (i % 2 == 0 ? far : near).receive(1);
+    (i % 2 == 0 ? near : far).send(kAlive);
+    (i % 2 == 0 ? far : near).receive(kAlive.size());
     if (i % 3 == 0) near.close();
   }
   REQUIRE(nodes.idle());
