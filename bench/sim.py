@@ -62,8 +62,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--readers", action="store_true", help="a client reads on each host")
     parser.add_argument("--peers-max", type=int, default=40, metavar="N",
                         help="that a host connects to (40, as the product)")
-    parser.add_argument("--seed-peers", type=int, default=0, metavar="N",
-                        help="that one who has all serves at once (0: as many as come)")
+    parser.add_argument("--fetchers-max", type=int, default=6, metavar="N",
+                        help="of those that fetch the same, that a host asks first (6)")
+    parser.add_argument("--seed-peers", type=int, default=24, metavar="N",
+                        help="that one who has all serves at once (24; 0: as many as come)")
     parser.add_argument("--seed", type=int, default=1, help="of what is random (1)")
     parser.add_argument("--rounds", type=int, default=1, metavar="R",
                         help="with this seed and those after it; medians (1)")
@@ -83,7 +85,7 @@ def worlds_of(given: argparse.Namespace) -> list[dict]:
         return DEFAULT
     return [{"workload": name, "hosts": hosts, "mbit": given.mbit, "size": given.size * MIB,
              "layers": given.layers, "readers": given.readers, "peers-max": given.peers_max,
-             "seed-peers": given.seed_peers}
+             "fetchers-max": given.fetchers_max, "seed-peers": given.seed_peers}
             for name in given.workloads or ["W1"] for hosts in given.hosts or [20]]
 
 

@@ -27,13 +27,14 @@ BEHIND = 5002  # Where the real node serves the others, who know port 5001 of it
 class Liar:
     """Stands before the node of `host` until the block ends; then `account` is what it did."""
 
-    def __init__(self, host: LabHost, digest: str, info_hash: bytes, pieces: int):
+    def __init__(self, host: LabHost, digest: str, info_hash: bytes, pieces: int,
+                 way: str = "noise"):
         folders = f"{Path(__file__).parents[1]}:{Path(__file__).parents[2] / 'tests/e2e'}"
         self._host = host
         self._command = host.enter(
             ["env", f"PYTHONPATH={folders}", sys.executable, "-m", "lab.liar_process",
              f"{host.ip}:5001", f"{host.ip}:{BEHIND}", str(host.data / "cluster/node.pem"), digest,
-             info_hash.hex(), str(pieces)])
+             info_hash.hex(), str(pieces), way])
         self.account: dict[str, dict] = {}
 
     def __enter__(self) -> "Liar":

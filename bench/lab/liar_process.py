@@ -3,7 +3,10 @@ certificate, says that it has all pieces of one blob, and answers each request w
 it passes on to the node, but what is for the directory, which knows nodes by their certificates.
 Ends when its standard input does, and then says what it did as a line of JSON.
 
-    python3 -m lab.liar_process LISTEN NODE PEM DIGEST INFO_HASH PIECES
+    python3 -m lab.liar_process LISTEN NODE PEM DIGEST INFO_HASH PIECES [WAY]
+
+Other ways to lie than `noise`: `stalls` answers the first request of each connection alone, `silent`
+none; `torrent` also gives a torrent of other content to whoever asks for that.
 """
 
 import http.client
@@ -22,6 +25,7 @@ _UNCHOKE, _BITFIELD, _REQUEST, _PIECE = 1, 5, 6, 7
 _PEER_ID = b"-XX0001-" + bytes(12)
 _BLOCK_MAX = 128 << 10
 _MESSAGE_MAX = 1 << 20
+WAYS = ("noise", "stalls", "silent", "torrent")
 
 
 class Account:
@@ -45,8 +49,9 @@ def message(kind: int, body: bytes) -> bytes:
     return struct.pack(">IB", 1 + len(body), kind) + body
 
 
-def lie(stream, out, info_hash: bytes, pieces: int, note) -> None:
+def lie(stream, out, info_hash: bytes, pieces: int, way: str, note) -> None:
     """BitTorrent (BEP 3) from the peer's handshake on, until it has had enough."""
+    answers = {"stalls": 1, "silent": 0}.get(way, float("inf"))
     if not stream.read(68).startswith(PROTOCOL):
         return
     bits = int("1" * pieces + "0" * (-pieces % 8), 2).to_bytes((pieces + 7) // 8, "big")
@@ -58,14 +63,16 @@ def lie(stream, out, info_hash: bytes, pieces: int, note) -> None:
         if length > _MESSAGE_MAX:
             return
         words = stream.read(length)
-        if words and words[0] == _REQUEST:
+        if words and words[0] == _REQUEST and answers > 0:
+            answers -= 1
             piece, offset, size = struct.unpack(">III", words[1:13])
             noise = os.urandom(min(size, _BLOCK_MAX))
             out.sendall(message(_PIECE, struct.pack(">II", piece, offset) + noise))
             note(len(noise))
 
 
-def handler(node: str, pem: str, digest: str, info_hash: bytes, pieces: int, account: Account):
+def handler(node: str, pem: str, digest: str, info_hash: bytes, pieces: int, way: str,
+            account: Account):
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     trusting.load_cert_chain(pem)
@@ -95,7 +102,7 @@ def handler(node: str, pem: str, digest: str, info_hash: bytes, pieces: int, acc
             account.note(peer, connections=1)
             self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
                              b"Upgrade: bittorrent\r\n\r\n")
-            lie(self.rfile, self.connection, info_hash, pieces,
+            lie(self.rfile, self.connection, info_hash, pieces, way,
                 lambda sent: account.note(peer, sent=sent))
 
         def _pass_on(self) -> None:
@@ -105,7 +112,10 @@ def handler(node: str, pem: str, digest: str, info_hash: bytes, pieces: int, acc
                            if name.lower() not in ("connection", "host")}
                 connection.request(self.command, self.path, headers=headers)
                 answer = connection.getresponse()
-                self._answer(answer.status, dict(answer.getheaders()), answer.read())
+                body = answer.read()
+                if way == "torrent" and self.path == f"/cluster/v1/torrents/{digest}":
+                    body = body[:-1] + bytes([body[-1] ^ 1])  # In the hash of the last piece.
+                self._answer(answer.status, dict(answer.getheaders()), body)
             finally:
                 connection.close()
 
@@ -153,11 +163,14 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> None:
-    listen, node, pem, digest, info_hash, pieces = sys.argv[1:]
+    listen, node, pem, digest, info_hash, pieces, *ways = sys.argv[1:]
+    way = ways[0] if ways else WAYS[0]
+    assert way in WAYS, f"{way} is no way to lie: {', '.join(WAYS)}"
     account = Account()
     host, port = listen.split(":")
     server = Server((host, int(port)),
-                    handler(node, pem, digest, bytes.fromhex(info_hash), int(pieces), account), pem)
+                    handler(node, pem, digest, bytes.fromhex(info_hash), int(pieces), way, account),
+                    pem)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print("{}", flush=True)
     sys.stdin.read()

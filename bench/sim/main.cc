@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   app.add_option("--start-within-ms", within_ms, "of each other all hosts start");
   app.add_option("--unit-blocks", options.unit_blocks, "blocks sent at once (as a run allows)");
   app.add_option("--peers-max", options.peers_max);
+  app.add_option("--fetchers-max", options.fetchers_max);
   app.add_option("--beat-ms", beat_ms);
   app.add_option("--piece-bytes", options.piece_bytes);
   app.add_option("--seed-peers", options.seed_peers);

@@ -8,6 +8,8 @@
 
 #include "bench/sim/event_queue.h"
 #include "p2p/swarm/transfer.h"
+#include "p2p/swarm/transfers.h"
+#include "p2p/swarm/tunnels.h"
 
 namespace shoal::sim {
 
@@ -38,11 +40,13 @@ struct Options {
   Time end_at = std::chrono::hours(24);  // Simulated: a world that goes on ends here.
 
   // The swarm's policies, as far as they are numbers: those of the product unless told otherwise.
-  std::size_t peers_max = 40;
+  std::size_t peers_max = SwarmTransfersConfig{}.peers_max;
+  std::size_t fetchers_max = SwarmTransfersConfig{}.fetchers_max;
   Time beat = std::chrono::milliseconds(100);
   std::uint64_t piece_bytes = 0;  // 0: piece_bytes_for().
-  std::size_t seed_peers = 0;     // That one who has all serves at once; 0: as many as come.
-  int queue_blocks = 0;           // Requests that a peer may have waiting; 0: RequestQueue's.
+  /// That one who has all serves at once; 0: as many as come.
+  std::size_t seed_peers = SwarmTunnelsConfig{}.takers_max;
+  int queue_blocks = 0;  // Requests that a peer may have waiting; 0: RequestQueue's.
 };
 
 /// One blob, who has it at the start and who wants it when.

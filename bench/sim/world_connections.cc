@@ -16,7 +16,9 @@ constexpr Time kReconnect = std::chrono::seconds(1);  // min_reconnect_time.
 void World::connect(std::uint32_t index, const SimDirectory::Found& found) {
   auto& member = members_[index];
   auto peers = found.holders;
-  peers.insert(peers.end(), found.fetchers.begin(), found.fetchers.end());
+  const auto fetchers = std::min(found.fetchers.size(), options_.fetchers_max);
+  peers.insert(peers.end(), found.fetchers.begin(),
+               found.fetchers.begin() + static_cast<std::ptrdiff_t>(fetchers));
   auto room = options_.peers_max - std::min(options_.peers_max, member.flows.size());
   for (const auto host : peers) {
     if (room == 0) break;
