@@ -22,7 +22,7 @@ constexpr unsigned kFillsMax = 12;  // Of the workers: some are left to look.
 constexpr unsigned kWorkers = 16;   // They wait for most of their time.
 constexpr milliseconds kBeat{100};  // Of the watch; longer when there is much to watch.
 constexpr milliseconds kBeatOfEach{3};
-constexpr std::size_t kLayersAtOnce = 3;
+constexpr std::size_t kLayersAtOnce = 2;
 constexpr milliseconds kOldAnswer{1000};  // Of the directory.
 constexpr milliseconds kPlanAtMost{30};   // However often readers begin to wait.
 constexpr milliseconds kLookFirst{5000};  // For further peers of what moves; doubles.
