@@ -113,6 +113,8 @@ struct SwarmSession::Impl {
     settings.set_int(lt::settings_pack::upload_rate_limit, limit_of(config.rates.send));
     settings.set_int(lt::settings_pack::download_rate_limit, limit_of(config.rates.receive));
     settings.set_bool(lt::settings_pack::allow_multiple_connections_per_ip, config.open);
+    // Some clients never connect to the loopback themselves.
+    settings.set_bool(lt::settings_pack::seeding_outgoing_connections, config.open);
     // Clients know each other by address alone: it is the one that trackers tell.
     if (config.open) settings.set_str(lt::settings_pack::outgoing_interfaces, config.address);
     settings.set_int(lt::settings_pack::min_announce_interval, kAnnounceSeconds);

@@ -33,6 +33,10 @@ lt::settings_pack swarm_settings(const std::string& listen) {
   pack.set_int(P::allowed_fast_set_size, 0);
   // Two that have it all: their connection is memory for nothing.
   pack.set_bool(P::close_redundant_connections, true);
+  // And who has it waits to be asked: libtorrent forgets that the other has it all, too, when it
+  // closes such a connection early, and would open it again each second (measured: hundreds of TLS
+  // handshakes a second in a swarm of eight that has just had an image).
+  pack.set_bool(P::seeding_outgoing_connections, false);
   pack.set_int(P::connections_limit, 20'000);
   for (const auto off :
        {P::active_downloads, P::active_seeds, P::active_limit, P::active_checking}) {
