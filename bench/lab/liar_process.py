@@ -5,8 +5,8 @@ Ends when its standard input does, and then says what it did as a line of JSON.
 
     python3 -m lab.liar_process LISTEN NODE PEM DIGEST INFO_HASH PIECES [WAY]
 
-Other ways to lie than `noise`: `stalls` answers the first request of each connection alone, `silent`
-none; `torrent` also gives a torrent of other content to whoever asks for that.
+Other ways to lie than `noise`: `stalls` answers the first request of each connection alone,
+`silent` none; `torrent` also gives a torrent of other content to whoever asks for that.
 """
 
 import http.client
