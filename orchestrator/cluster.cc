@@ -211,8 +211,8 @@ Result<void> Cluster::Impl::assemble(Member self) {
     swarm_config.session.address = config.swarm_open->address().to_string();
     swarm_config.session.port = config.swarm_open->port();
   }
-  auto started = Swarm::start(
-      swarm_config, {parts.store, *membership, *directory, *clients, client_tls});
+  auto started =
+      Swarm::start(swarm_config, {parts.store, *membership, *directory, *clients, client_tls});
   if (!started) return tl::unexpected(started.error());
   swarm = *std::move(started);
   open_swarm = std::make_unique<OpenSwarm>(parts.store, *swarm, config.swarm_open.has_value());
