@@ -1,5 +1,7 @@
 #include "p2p/swarm/swarm.h"
 
+#include <future>
+
 #include <catch2/catch.hpp>
 
 #include "tests/p2p/cluster.h"
@@ -229,8 +231,14 @@ TEST_CASE_METHOD(NarrowLinkTest, "What a client waits for overtakes a copy", "[p
     return copying && copying->arrival()->arrived_bytes() > 0;
   }));
   const auto arrived = [&] { return copying ? copying->arrival()->arrived_bytes() : 0; };
+  auto fetching =
+      std::async(std::launch::async, [&] { return node.fetch->fetch(name, wanted).has_value(); });
+  CHECK(eventually([&] {  // Its first piece: how long connections take is no matter here.
+    const auto coming = node.swarm->find(wanted);
+    return coming && coming->arrival()->arrived_bytes() > 0;
+  }));
   const auto before = arrived();
-  const auto fetched = node.fetch->fetch(name, wanted);
+  const bool fetched = fetching.get();
   const auto meanwhile = arrived() - before;
   CHECK(fetched);
   CHECK(copying);
