@@ -65,6 +65,7 @@ void HandOut::asked(Peer peer, std::uint32_t piece) {
 }
 
 void HandOut::give(Fetcher& fetcher, std::uint32_t piece, Time now) {
+  given_last_[piece] = now;
   fetcher.given.push_back({piece, now});
   ++given_[piece];
 }
@@ -77,13 +78,7 @@ void HandOut::take(Fetcher& fetcher, std::uint32_t piece) {
 
 /// Whether whoever was given it should have it by now.
 bool HandOut::is_late(std::uint32_t piece, Time now) const {
-  const auto late = std::max<Time::duration>(kLateAtLeast, kLate * usual_);
-  for (const auto& [peer, fetcher] : fetchers_) {
-    for (const auto& given : fetcher.given) {
-      if (given.piece == piece && now - given.since < late) return false;
-    }
-  }
-  return true;
+  return now - given_last_[piece] >= std::max<Time::duration>(kLateAtLeast, kLate * usual_);
 }
 
 std::uint32_t HandOut::choose(const Fetcher& fetcher, Time now) const {

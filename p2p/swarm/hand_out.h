@@ -32,7 +32,7 @@ class HandOut {
 
   /// `salt`: other seeds have other ones.
   HandOut(std::uint32_t pieces, std::uint32_t salt)
-      : salt_(salt), have_(pieces, 0), given_(pieces, 0) {}
+      : salt_(salt), have_(pieces, 0), given_(pieces, 0), given_last_(pieces) {}
 
   /// How many pieces a peer should have before it that may have so many blocks on request: those,
   /// and some that it comes to while the next ones are on their way to it.
@@ -81,7 +81,8 @@ class HandOut {
   // By piece: how many of the fetchers have it, and how many have been given it.
   std::vector<std::uint32_t> have_;
   std::vector<std::uint32_t> given_;
-  Time::duration usual_{};  // From when a piece is given until it is there.
+  std::vector<Time> given_last_;  // When, of those that have been given.
+  Time::duration usual_{};        // From when a piece is given until it is there.
 };
 
 }  // namespace shoal
