@@ -113,6 +113,7 @@ ExitCode run_command_line(std::vector<std::string> arguments, Terminal& terminal
   add_torrent_command(app, program);
   add_token_command(app, program);
   add_state_command(app, program);
+  add_cccf_command(app, program);
   add_config_command(app, program);
   add_completion_command(app, program);
   add_version_command(app, program);

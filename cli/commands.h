@@ -34,6 +34,7 @@ void add_transfers_command(CLI::App& app, Program& program);
 void add_torrent_command(CLI::App& app, Program& program);
 void add_token_command(CLI::App& app, Program& program);
 void add_state_command(CLI::App& app, Program& program);
+void add_cccf_command(CLI::App& app, Program& program);
 void add_config_command(CLI::App& app, Program& program);
 void add_completion_command(CLI::App& app, Program& program);
 void add_version_command(CLI::App& app, Program& program);

@@ -22,7 +22,7 @@ shoal::Environment read_environment() {
 
 int main(int argc, char** argv) {
   shoal::Terminal terminal{std::cout, std::cerr, read_environment(), isatty(STDOUT_FILENO) == 1,
-                           isatty(STDERR_FILENO) == 1};
+                           isatty(STDERR_FILENO) == 1, &std::cin};
   // argc is 0 where a program was started without even its name.
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   return static_cast<int>(shoal::run_command_line(arguments, terminal));

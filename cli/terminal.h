@@ -9,13 +9,14 @@ namespace shoal {
 /// The environment of a process, as a value that a test can make up.
 using Environment = std::map<std::string, std::string>;
 
-/// Where a command writes: what was asked for on `out`, everything else on `err`.
+/// Where a command writes (what was asked for on `out`, everything else on `err`) and reads.
 struct Terminal {
   std::ostream& out;
   std::ostream& err;
   Environment environment;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  std::istream* in = nullptr;  // Standard input; null where there is none.
 };
 
 /// What a command ends with; the same for all commands (`shoal --help` lists them).
