@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "p2p/bencode.h"
+#include "p2p/sha256_pair.h"
 #include "storage/codec.h"
 
 namespace shoal {
@@ -116,6 +117,22 @@ BlockHasher::~BlockHasher() = default;
 
 TreeHash BlockHasher::hash(std::string_view bytes) { return context_->hash({bytes}); }
 
+std::vector<TreeHash> BlockHasher::blocks(std::string_view bytes) {
+  std::vector<TreeHash> hashes((bytes.size() + kBlockBytes - 1) / kBlockBytes);
+  std::size_t i = 0;
+  while (has_sha256_pair() && bytes.size() >= 2 * kBlockBytes) {
+    sha256_pair(bytes.substr(0, kBlockBytes), bytes.substr(kBlockBytes, kBlockBytes), hashes[i],
+                hashes[i + 1]);
+    i += 2;
+    bytes.remove_prefix(2 * kBlockBytes);
+  }
+  for (; i < hashes.size(); ++i) {
+    hashes[i] = hash(bytes.substr(0, kBlockBytes));
+    bytes.remove_prefix(std::min<std::size_t>(kBlockBytes, bytes.size()));
+  }
+  return hashes;
+}
+
 TreeHash BlockHasher::join(const TreeHash& left, const TreeHash& right) {
   return context_->hash({text_of(left), text_of(right)});
 }
@@ -169,11 +186,7 @@ bool Torrent::matches(std::uint32_t piece, std::string_view bytes) const {
   if (piece >= piece_count()) return false;
   if (kind() == TorrentKind::v1) return sha1(bytes) == v1_pieces[piece];
   BlockHasher hasher;
-  std::vector<TreeHash> blocks;
-  for (std::size_t at = 0; at < bytes.size(); at += kBlockBytes) {
-    blocks.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
-  }
-  return hasher.piece(blocks, piece_bytes) == pieces[piece];
+  return hasher.piece(hasher.blocks(bytes), piece_bytes) == pieces[piece];
 }
 
 std::string Torrent::file(std::string_view tracker) const {
@@ -228,22 +241,30 @@ TorrentMaker::~TorrentMaker() = default;
 void TorrentMaker::update(std::string_view bytes) {
   while (!bytes.empty()) {
     if (block_.empty() && bytes.size() >= kBlockBytes) {
-      end_block(bytes.substr(0, kBlockBytes));
-      bytes.remove_prefix(kBlockBytes);
+      const auto left = torrent_.piece_bytes - blocks_.size() * kBlockBytes;
+      const auto whole = std::min<std::uint64_t>(left, bytes.size() / kBlockBytes * kBlockBytes);
+      end_blocks(bytes.substr(0, whole));
+      bytes.remove_prefix(whole);
       continue;
     }
     const auto part = bytes.substr(0, kBlockBytes - block_.size());
     block_ += part;
     bytes.remove_prefix(part.size());
     if (block_.size() < kBlockBytes) continue;
-    end_block(block_);
+    end_blocks(block_);
     block_.clear();
   }
 }
 
-void TorrentMaker::end_block(std::string_view bytes) {
-  if (sha1_) sha1_->function.update(bytes);
-  blocks_.push_back(sha1_ ? TreeHash{} : hasher_.hash(bytes));
+/// Of one piece.
+void TorrentMaker::end_blocks(std::string_view bytes) {
+  if (sha1_) {
+    sha1_->function.update(bytes);
+    blocks_.resize(blocks_.size() + (bytes.size() + kBlockBytes - 1) / kBlockBytes);
+  } else {
+    const auto hashes = hasher_.blocks(bytes);
+    blocks_.insert(blocks_.end(), hashes.begin(), hashes.end());
+  }
   if (blocks_.size() == torrent_.piece_bytes / kBlockBytes) end_piece();
 }
 
@@ -257,7 +278,7 @@ void TorrentMaker::end_piece() {
 }
 
 Torrent TorrentMaker::finish() {
-  if (!block_.empty()) end_block(block_);
+  if (!block_.empty()) end_blocks(block_);
   block_.clear();
   if (!blocks_.empty()) end_piece();
   return std::move(torrent_);

@@ -78,6 +78,9 @@ class BlockHasher {
   BlockHasher& operator=(const BlockHasher&) = delete;
 
   [[nodiscard]] TreeHash hash(std::string_view bytes);
+  /// The hash of each block of these bytes, the last of which may be shorter: in little more than
+  /// half the time of hash() for each, where the processor can.
+  [[nodiscard]] std::vector<TreeHash> blocks(std::string_view bytes);
   /// The node above two.
   [[nodiscard]] TreeHash join(const TreeHash& left, const TreeHash& right);
   /// The top of the tree over `nodes`, filled up to `leaves`, a power of two, with `filling`.
@@ -101,7 +104,7 @@ class TorrentMaker {
   [[nodiscard]] Torrent finish();
 
  private:
-  void end_block(std::string_view bytes);
+  void end_blocks(std::string_view bytes);
   void end_piece();
 
   struct Sha1;

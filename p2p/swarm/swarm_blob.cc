@@ -155,10 +155,7 @@ void SwarmBlob::stop() {
 
 bool SwarmBlob::check_tree(std::uint32_t piece, std::string_view bytes, std::span<TreeHash> blocks,
                            BlockHasher& hasher) const {
-  std::vector<TreeHash> hashes;
-  for (std::uint64_t at = 0; at < bytes.size(); at += kBlockBytes) {
-    hashes.push_back(hasher.hash(bytes.substr(at, kBlockBytes)));
-  }
+  const auto hashes = hasher.blocks(bytes);
   std::copy_n(hashes.begin(), std::min(hashes.size(), blocks.size()), blocks.begin());
   return hasher.piece(hashes, torrent_.piece_bytes) == torrent_.pieces[piece];
 }

@@ -49,6 +49,18 @@ TreeHash naive_root(const std::string& content) {
   return layer[0];
 }
 
+TEST_CASE("Blocks hashed side by side have the hashes of blocks hashed alone", "[p2p][torrent]") {
+  for (const std::size_t size : {0, 1, 16383, 16384, 16385, 32767, 32768, 32769, 65536, 200000}) {
+    const auto content = random_bytes(size, static_cast<unsigned>(size));
+    std::vector<TreeHash> alone;
+    for (std::size_t at = 0; at < size; at += kBlockBytes) {
+      alone.push_back(sha256(content.substr(at, kBlockBytes)));
+    }
+    CAPTURE(size);
+    CHECK(BlockHasher().blocks(content) == alone);
+  }
+}
+
 TEST_CASE("A blob has 250 to 500 pieces, of a size that its own size decides", "[p2p][torrent]") {
   constexpr std::uint64_t kMiB = 1 << 20;
   constexpr std::uint64_t kGiB = 1 << 30;
