@@ -64,11 +64,11 @@ class Member(Shoal):
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.split()[-1]
 
-    def connect(self) -> "Client":
+    def client(self) -> "Client":
         return Client(self.address)
 
     def metric(self, name: str) -> float:
-        with self.connect() as client:
+        with self.client() as client:
             text = client.send("GET", "/metrics")[2].decode()
         return float(next(line for line in text.splitlines() if line.startswith(name + " "))
                      .split()[1])
@@ -152,7 +152,7 @@ class Client:
 def work_through(node: Member, items: Sequence, work: Callable) -> None:
     """work(client, item) for each, by several clients at once."""
     def run(part: Sequence) -> None:
-        with node.connect() as client:
+        with node.client() as client:
             for item in part:
                 work(client, item)
 
@@ -165,7 +165,7 @@ def push_image(node: Member, layers: int) -> list[str]:
     pushed = []
     work_through(node, range(layers),
                  lambda client, _: pushed.append(client.push_blob(os.urandom(LARGE_BYTES))))
-    with node.connect() as client:
+    with node.client() as client:
         config = client.push_blob(b"{}")
         config["mediaType"] = "application/vnd.oci.image.config.v1+json"
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config,
@@ -177,7 +177,7 @@ def push_image(node: Member, layers: int) -> list[str]:
 
 def pull_image(node: Member, digests: list[str]) -> None:
     """As a client of the node does; every layer is checked, and stays here."""
-    with node.connect() as client:
+    with node.client() as client:
         client.send("GET", f"/v2/{REPOSITORY}/manifests/asked", headers={"Accept": MANIFEST_TYPE})
 
     def pull(client: Client, digest: str) -> None:
