@@ -24,6 +24,46 @@ std::string read_all(std::istream& in) {
   return text;
 }
 
+/// What one file holds; the name is empty for standard input.
+struct NamedText {
+  std::string file;
+  std::string text;
+};
+
+Result<std::vector<NamedText>> read_texts(Terminal& terminal,
+                                          const std::vector<std::string>& files) {
+  std::vector<NamedText> texts;
+  static const std::vector<std::string> kStandardInput = {"-"};
+  for (const std::string& file : files.empty() ? kStandardInput : files) {
+    auto text = read_text(terminal, file);
+    if (!text) return tl::unexpected(text.error());
+    texts.push_back({file == "-" ? "" : file, *std::move(text)});
+  }
+  return texts;
+}
+
+Result<CccfDocument> read_documents(const Terminal& terminal, const std::vector<NamedText>& texts,
+                                    const std::vector<std::string>& variables) {
+  const auto values = read_variables(terminal, variables);
+  if (!values) return tl::unexpected(values.error());
+  std::vector<CccfDocument> documents;
+  for (const NamedText& one : texts) {
+    auto document = read_cccf(one.text, one.file, syntax_of(one.file));
+    if (!document) return document;
+    documents.push_back(*std::move(document));
+  }
+  return substitute(join(std::move(documents)), *values);
+}
+
+/// Says what is wrong with a document; its warnings are validate's to say.
+bool is_valid(Program& program, const CccfDocument& document) {
+  CccfDiagnostics diagnostics = validate_cccf(document);
+  std::erase_if(diagnostics, [](const CccfDiagnostic& one) {
+    return one.severity != CccfDiagnostic::Severity::error;
+  });
+  return !say_diagnostics(program, diagnostics);
+}
+
 }  // namespace
 
 std::shared_ptr<CccfInput> add_cccf_input(CLI::App& command) {
@@ -75,33 +115,49 @@ Result<CccfVariables> read_variables(const Terminal& terminal,
 }
 
 std::optional<CccfDocument> read_input(Program& program, const CccfInput& input) {
-  const auto refuse = [&](const Error& error) {
-    program.exit = report(program.terminal, error);
-    return std::nullopt;
-  };
-  const auto variables = read_variables(program.terminal, input.variables);
-  if (!variables) return refuse(variables.error());
-  const std::vector<std::string> standard_input = {"-"};
-  std::vector<CccfDocument> documents;
-  for (const std::string& file : input.files.empty() ? standard_input : input.files) {
-    const auto text = read_text(program.terminal, file);
-    if (!text) return refuse(text.error());
-    auto document = read_cccf(*text, file == "-" ? "" : file, syntax_of(file));
-    if (!document) return refuse(document.error());
-    documents.push_back(*std::move(document));
-  }
-  return substitute(join(std::move(documents)), *variables);
+  auto texts = read_texts(program.terminal, input.files);
+  auto document = texts ? read_documents(program.terminal, *texts, input.variables)
+                        : Result<CccfDocument>(tl::unexpected(texts.error()));
+  if (document) return *std::move(document);
+  program.exit = report(program.terminal, document.error());
+  return std::nullopt;
 }
 
 std::optional<CccfDocument> read_valid_input(Program& program, const CccfInput& input) {
   auto document = read_input(program, input);
-  if (!document) return document;
-  CccfDiagnostics diagnostics = validate_cccf(*document);
-  std::erase_if(diagnostics, [](const CccfDiagnostic& one) {
-    return one.severity != CccfDiagnostic::Severity::error;
-  });
-  if (say_diagnostics(program, diagnostics)) return std::nullopt;
+  if (document && !is_valid(program, *document)) return std::nullopt;
   return document;
+}
+
+std::optional<std::variant<CccfDocument, CccfDifference>> read_document_or_difference(
+    Program& program, const CccfInput& input) {
+  const auto refuse = [&](const Error& error) {
+    program.exit = report(program.terminal, error);
+    return std::nullopt;
+  };
+  const auto texts = read_texts(program.terminal, input.files);
+  if (!texts) return refuse(texts.error());
+  if (texts->size() == 1) {
+    const auto& [file, text] = texts->front();
+    const auto json = parse_json(text);
+    auto difference = json ? read_difference(*json, file) : std::nullopt;
+    if (difference) {
+      const auto variables = read_variables(program.terminal, input.variables);
+      if (!variables) return refuse(variables.error());
+      for (auto* const items : {&difference->add, &difference->keep, &difference->remove}) {
+        CccfDocument part;
+        part.items = std::move(*items);
+        part = substitute(std::move(part), *variables);
+        if (!is_valid(program, part)) return std::nullopt;
+        *items = std::move(part.items);
+      }
+      return *std::move(difference);
+    }
+  }
+  auto document = read_documents(program.terminal, *texts, input.variables);
+  if (!document) return refuse(document.error());
+  if (!is_valid(program, *document)) return std::nullopt;
+  return *std::move(document);
 }
 
 bool say_diagnostics(Program& program, const CccfDiagnostics& diagnostics) {
@@ -130,6 +186,9 @@ void add_cccf_command(CLI::App& app, Program& program) {
   add_cccf_scale(*cccf, program);
   add_cccf_unscale(*cccf, program);
   add_cccf_diff(*cccf, program);
+  add_cccf_instructions(*cccf, program);
+  add_cccf_from_docker(*cccf, program);
+  add_cccf_random(*cccf, program);
 }
 
 }  // namespace shoal

@@ -3,9 +3,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "cli/commands.h"
+#include "orchestrator/cccf/diff.h"
 #include "orchestrator/cccf/document.h"
 #include "orchestrator/cccf/validate.h"
 #include "orchestrator/cccf/variables.h"
@@ -45,6 +47,10 @@ struct CccfInput {
 /// read_input(), and nothing for a document that has errors, either (warnings are validate's).
 [[nodiscard]] std::optional<CccfDocument> read_valid_input(Program& program,
                                                            const CccfInput& input);
+
+/// What `shoal cccf diff` wrote, or else a document without errors, as read_valid_input() reads it.
+[[nodiscard]] std::optional<std::variant<CccfDocument, CccfDifference>> read_document_or_difference(
+    Program& program, const CccfInput& input);
 
 /// Says all on `err`, one a line. Gives whether there was an error among them, and sets
 /// `program.exit` then.

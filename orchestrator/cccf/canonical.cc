@@ -124,6 +124,20 @@ std::string canonical_link(std::string text) {
   return text;
 }
 
+std::string canonical_capability(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return text.starts_with("CAP_") ? text.substr(4) : text;
+}
+
+/// `/dev/a`, `/dev/a:/dev/a` and `/dev/a:/dev/a:rwm` are one.
+std::string canonical_device(std::string text) {
+  if (text.ends_with(":rwm")) text.resize(text.size() - 4);
+  const auto colon = text.find(':');
+  if (colon != text.npos && text.substr(0, colon) == text.substr(colon + 1)) text.resize(colon);
+  return text;
+}
+
 class Form {
  public:
   JsonValue of(const JsonValue& fields) {
@@ -180,6 +194,7 @@ class Form {
     }
     const auto text = scalar(flag.kind, field.value);
     if (!text) return false;
+    if (flag.field == "network" && *text == "bridge") return true;  // What `default` is.
     if (*text != flag.none) values_[std::string(flag.field)] = *text;
     return true;
   }
@@ -198,9 +213,6 @@ class Form {
 
   void finish_lists() {
     for (auto& [name, list] : lists_) {
-      if (name == "links" || name == "volumes-from") {
-        for (std::string& text : list.texts) text = canonical_link(std::move(text));
-      }
       finish(name, list.kind, list.texts);
     }
     drop_published();
@@ -216,6 +228,9 @@ class Form {
       if (kind == FlagKind::volumes) text = canonical_volume(text);
       if (kind == FlagKind::expose && text.ends_with("/tcp")) text.resize(text.size() - 4);
       if (kind == FlagKind::expose && is_cccf_expose(text)) text = without_zeros(text);
+      if (name == "links" || name == "volumes-from") text = canonical_link(std::move(text));
+      if (name == "cap-add" || name == "cap-drop") text = canonical_capability(std::move(text));
+      if (name == "device") text = canonical_device(std::move(text));
     }
     if (kind == FlagKind::pairs)
       make_pairs(texts, name == "labels");

@@ -125,6 +125,28 @@ CccfDifference diff_cccf(const CccfDocument& current, const CccfDocument& wanted
   return difference;
 }
 
+std::optional<CccfDifference> read_difference(const JsonValue& json, std::string_view file) {
+  CccfDifference difference;
+  // A container may have any field, but it has an id.
+  if (json.object() == nullptr || json.find("id") != nullptr) return std::nullopt;
+  const auto read = [&](const char* name, std::vector<CccfItem>& into) {
+    const JsonValue* const list = json.find(name);
+    if (list == nullptr || list->array() == nullptr) return false;
+    for (std::size_t i = 0; i < list->array()->size(); ++i) {
+      CccfItem item;
+      item.fields = (*list->array())[i];
+      item.file = file;
+      item.pointer = pointer_part(name) + "/" + std::to_string(i);
+      into.push_back(std::move(item));
+    }
+    return true;
+  };
+  const bool sound = read("add", difference.add) && read("keep", difference.keep) &&
+                     read("remove", difference.remove);
+  if (!sound) return std::nullopt;
+  return difference;
+}
+
 JsonValue CccfDifference::to_json() const {
   JsonValue result = JsonValue::Object();
   result.set("add", to_json_array(add));

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "orchestrator/cccf/document.h"
@@ -45,6 +47,11 @@ struct CccfDiffOptions {
 /// What scale_up() says is wrong goes to `problems`; then the result is of no use.
 [[nodiscard]] CccfDifference diff_cccf(const CccfDocument& current, const CccfDocument& wanted,
                                        const CccfDiffOptions& options, CccfDiagnostics& problems);
+
+/// The inverse of to_json(), with `file` for the diagnostics of its items; nothing for JSON that is
+/// no difference.
+[[nodiscard]] std::optional<CccfDifference> read_difference(const JsonValue& json,
+                                                            std::string_view file);
 
 /// The fields in which two containers differ.
 [[nodiscard]] std::vector<CccfFieldChange> explain_difference(const JsonValue& current,

@@ -13,6 +13,9 @@ struct Row {
 
 using enum FlagKind;
 
+/// Where an empty text is no less a value than others.
+constexpr std::string_view kNever = "\n";
+
 // `docker run --help` of Docker 20.10, with cccf's own names first. Sorted by name.
 constexpr std::array kRows = {
     Row{"add-host", {set, "add-host", ""}},
@@ -29,7 +32,7 @@ constexpr std::array kRows = {
     Row{"dns-option", {list, "dns-option", ""}},
     Row{"dns-search", {list, "dns-search", ""}},
     Row{"e", {pairs, "env", ""}},
-    Row{"entrypoint", {text, "entrypoint", ""}},
+    Row{"entrypoint", {text, "entrypoint", kNever}},
     Row{"env", {pairs, "env", ""}},
     Row{"expose", {expose, "expose", ""}},
     Row{"group-add", {set, "group-add", ""}},

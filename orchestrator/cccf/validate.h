@@ -12,9 +12,9 @@ enum class CccfRules {
   strict,   // Refuses exactly what cccf 3.3.0 refuses.
 };
 
-/// Everything that is to be said about a document, in one pass, in its order: errors of the check
-/// `schema`, and for what cccf 3.3.0 does not look at warnings of the checks that cccf_checks()
-/// names. Never a word twice.
+/// Everything that is to be said about a document, in one pass: errors of the check `schema`, then
+/// for what cccf 3.3.0 does not look at warnings of the checks that cccf_checks() names; each in
+/// the document's order. Never a word twice.
 [[nodiscard]] CccfDiagnostics validate_cccf(const CccfDocument& document,
                                             CccfRules rules = CccfRules::lenient);
 
