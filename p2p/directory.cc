@@ -258,13 +258,12 @@ std::vector<Directory::Found> Directory::search_some(std::span<const Digest> dig
     // called it a holder.
     auto& holders = found.holders;
     auto& fetchers = found.fetchers;
-    std::sort(fetchers.begin(), fetchers.end());
-    fetchers.erase(std::unique(fetchers.begin(), fetchers.end()), fetchers.end());
+    std::set<std::string> named;
     std::erase_if(fetchers, [&](const std::string& node) {
-      return std::find(holders.begin(), holders.end(), node) != holders.end();
+      return !named.insert(node).second ||
+             std::find(holders.begin(), holders.end(), node) != holders.end();
     });
     std::shuffle(holders.begin(), holders.end(), random_numbers());
-    std::shuffle(fetchers.begin(), fetchers.end(), random_numbers());
   }
   return std::move(search.found);
 }

@@ -46,7 +46,7 @@ class Directory {
     /// False: somebody who may know could not be asked, so that there may be other holders.
     bool sure = true;
     /// Those that fetch it now and may have parts of it: live, without this node and the holders,
-    /// shuffled.
+    /// first those that few others were told of.
     std::vector<std::string> fetchers{};
   };
   /// The holders of each digest, in the order asked for; no fetchers.

@@ -34,6 +34,8 @@ inline constexpr std::size_t kAnnounceDigestsMax = 4096;
 inline constexpr std::size_t kLookupDigestsMax = 4096;
 inline constexpr std::size_t kLookupHoldersMax = 64;   // Per digest; of more, some are named.
 inline constexpr std::size_t kLookupFetchersMax = 32;  // Likewise.
+/// So many of the fetchers an asker turns to at first: those that are named first.
+inline constexpr std::size_t kLookupFetchersFirst = 6;
 inline constexpr std::size_t kDirectoryBodyBytesMax = 2 << 20;
 
 /// "I hold these now, and no longer those."

@@ -66,8 +66,8 @@ class DirectoryTable {
   /// are more.
   ///
   /// `asker`: the node that asks, if it fetches these digests now. It is remembered as such, and
-  /// told the others that fetch them, at most kLookupFetchersMax of each, chosen likewise. Without
-  /// one no fetchers are named.
+  /// told the others that fetch them, at most kLookupFetchersMax of each: first those that few were
+  /// told of. Without one no fetchers are named.
   [[nodiscard]] LookupAnswer lookup(const std::vector<Digest>& digests,
                                     const std::string& asker = {},
                                     Time now = std::chrono::steady_clock::now());
@@ -130,7 +130,7 @@ class DirectoryTable {
     void remove(const Key& key, const std::string& id);
     /// Forgets what was added last at `until` or before.
     void expire(Time until);
-    /// At most `max` of a key without `id`, any of them.
+    /// At most `max` of a key without `id`, first those that few were told of.
     [[nodiscard]] std::vector<std::string> others(const Key& key, const std::string& id,
                                                   std::size_t max, std::minstd_rand& random);
     [[nodiscard]] std::size_t size() const { return pairs_.size(); }
@@ -148,6 +148,7 @@ class DirectoryTable {
     struct OfKey {
       const Node* node;
       Place place;
+      std::uint32_t named;  // To others, among the first of theirs: so often.
     };
 
     void forget(Place place);

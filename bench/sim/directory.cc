@@ -91,13 +91,13 @@ std::vector<SimDirectory::Found> SimDirectory::join(std::uint32_t host,
     }
   }
   for (auto& of : found) {
-    std::sort(of.fetchers.begin(), of.fetchers.end());
-    of.fetchers.erase(std::unique(of.fetchers.begin(), of.fetchers.end()), of.fetchers.end());
+    // In the directory's order: it names those first that few know.
+    std::set<std::uint32_t> seen;
+    std::erase_if(of.fetchers, [&](std::uint32_t node) { return !seen.insert(node).second; });
     std::erase_if(of.fetchers, [&](std::uint32_t node) {
       return std::find(of.holders.begin(), of.holders.end(), node) != of.holders.end();
     });
     random_.shuffle(of.holders);
-    random_.shuffle(of.fetchers);
   }
   return found;
 }

@@ -21,6 +21,7 @@
 
 #include "p2p/barred_peers.h"
 #include "p2p/directory.h"
+#include "p2p/directory_messages.h"
 #include "p2p/peer_clients.h"
 #include "p2p/swarm/ended.h"
 #include "p2p/swarm/layer_turns.h"
@@ -45,7 +46,7 @@ struct SwarmTransfersConfig {
   std::size_t peers_max = 40;  // That one transfer connects to.
   /// Of those that fetch the same, at a time; as many connect to this node. Each is told of each
   /// piece, and a dozen is enough to have something to give and to ask for.
-  std::size_t fetchers_max = 6;
+  std::size_t fetchers_max = kLookupFetchersFirst;
   TorrentKind kind = TorrentKind::v2;  // That nodes of this cluster make.
   /// Bytes a second that all transfers of the class replication get together; 0: no limit.
   std::uint64_t copies_rate = 0;

@@ -1,6 +1,7 @@
 #include "p2p/directory_table.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -326,6 +327,21 @@ TEST_CASE_METHOD(TableTest, "Of very many fetchers some are named, and each gets
   CHECK(join("n7", blob(1)).size() == kLookupFetchersMax);
   tell("n0", {blob(1)});
   CHECK(join("n7", blob(1)).size() == kLookupFetchersMax - 1);
+}
+
+TEST_CASE_METHOD(TableTest, "Those that ask first are not named to all that come after them",
+                 "[p2p][directory]") {
+  std::map<std::string, int> named;
+  constexpr int kAll = 500;
+  for (int i = 0; i < kAll; ++i) {
+    const auto others = table.lookup({blob(1)}, "n" + std::to_string(i), now).fetchers[0];
+    const auto first = std::min(others.size(), kLookupFetchersFirst);
+    for (std::size_t k = 0; k < first; ++k) ++named[others[k]];
+  }
+  int most = 0;
+  for (const auto& [node, times] : named) most = std::max(most, times);
+  // Were all that are there equal, the very first would be named some 40 times.
+  CHECK(most <= 3 * static_cast<int>(kLookupFetchersFirst));
 }
 
 TEST_CASE_METHOD(TableTest, "The oldest fetchers make room for new ones", "[p2p][directory]") {
