@@ -171,9 +171,12 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"registry", {"storage", "registry/http"}},
     {"p2p", {"storage", "registry/http"}},
     {"orchestrator/cccf", {"storage"}},
-    {"orchestrator", {"storage", "registry/http", "registry", "p2p", "orchestrator/cccf"}},
+    {"orchestrator/engine", {"storage", "registry/http", "orchestrator/cccf"}},
+    {"orchestrator",
+     {"storage", "registry/http", "registry", "p2p", "orchestrator/cccf", "orchestrator/engine"}},
     {"cli",
-     {"storage", "registry/http", "registry", "p2p", "orchestrator", "orchestrator/cccf"}},
+     {"storage", "registry/http", "registry", "p2p", "orchestrator", "orchestrator/cccf",
+      "orchestrator/engine"}},
 };
 
 /// The room a file belongs to: the longest key that it lies below, else its first folder.
