@@ -172,11 +172,13 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"p2p", {"storage", "registry/http"}},
     {"orchestrator/cccf", {"storage"}},
     {"orchestrator/engine", {"storage", "registry/http", "orchestrator/cccf"}},
+    {"orchestrator/placement", {"storage"}},
     {"orchestrator",
-     {"storage", "registry/http", "registry", "p2p", "orchestrator/cccf", "orchestrator/engine"}},
+     {"storage", "registry/http", "registry", "p2p", "orchestrator/cccf", "orchestrator/engine",
+      "orchestrator/placement"}},
     {"cli",
      {"storage", "registry/http", "registry", "p2p", "orchestrator", "orchestrator/cccf",
-      "orchestrator/engine"}},
+      "orchestrator/engine", "orchestrator/placement"}},
 };
 
 /// The room a file belongs to: the longest key that it lies below, else its first folder.
