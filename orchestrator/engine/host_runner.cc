@@ -32,25 +32,22 @@ struct HostRunner::Watch {
   Interrupt ended;
 };
 
-HostRunner::HostRunner(Engine& engine, HostRunnerConfig config, Sink report)
+HostRunner::HostRunner(Engine& engine, HostRunnerConfig config, Sink report,
+                       Reconciler::PullSink pulls)
     : engine_(engine),
       config_(config),
       report_(std::move(report)),
-      reconciler_(engine, config.reconciler),
-      wake_(engine.executor(), SteadyTime::max()),
+      reconciler_(engine, config.reconciler, std::move(pulls)),
       idle_(engine.executor(), SteadyTime::max()) {}
 
 HostRunner::~HostRunner() = default;
 
 void HostRunner::order(Assignment orders) {
-  orders_ = std::move(orders);
+  orders_ = std::make_shared<const Assignment>(std::move(orders));
   poke();
 }
 
-void HostRunner::poke() {
-  poked_ = true;
-  wake_.cancel();
-}
+void HostRunner::poke() { reconciler_.poke(); }
 
 void HostRunner::start(asio::awaitable<void> work) {
   ++running_;
@@ -62,7 +59,7 @@ void HostRunner::start(asio::awaitable<void> work) {
 
 asio::awaitable<void> HostRunner::run(Interrupt& interrupt) {
   const Interrupt::Guard guard(&interrupt, [this] {
-    wake_.cancel();
+    poke();
     for (const auto& [id, watch] : watches_) watch->ended.raise();
   });
   const EventSink sink = [this](const std::optional<EngineEvent>&) { poke(); };
@@ -77,22 +74,22 @@ asio::awaitable<void> HostRunner::run(Interrupt& interrupt) {
 asio::awaitable<void> HostRunner::reconcile(Interrupt& interrupt) {
   std::string last;
   while (!interrupt.raised()) {
-    if (!poked_) {
-      boost::system::error_code cancelled;
-      wake_.expires_after(config_.resync);
-      co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    const auto resync = std::chrono::steady_clock::now() + config_.resync;
+    auto next = resync;
+    if (orders_) {
+      const auto report = co_await reconciler_.round(orders_);
+      if (report) next = std::min(resync, report->next.value_or(resync));
+      if (report) watch_health(report->seen, interrupt);
+      auto now = summary(report);
+      const bool news = !report || !report->done.empty() || now != last;
+      last = std::move(now);
+      if (news && report_) report_(report);
     }
+    co_await reconciler_.wait(next);
     const bool goes_on = co_await interrupt.sleep(engine_.executor(), config_.gather);
-    if (!goes_on) co_return;
-    poked_ = false;
-    if (!orders_) continue;
-    const auto report = co_await reconciler_.settle(*orders_, nullptr, &interrupt);
-    if (report) watch_health(report->seen, interrupt);
-    auto now = summary(report);
-    const bool news = !report || !report->done.empty() || now != last;
-    last = std::move(now);
-    if (news && report_) report_(report);
+    if (!goes_on) break;
   }
+  co_await reconciler_.drain();
 }
 
 void HostRunner::watch_health(const SeenHost& seen, Interrupt& interrupt) {

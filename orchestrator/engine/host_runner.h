@@ -21,15 +21,16 @@ struct HostRunnerConfig {
   std::chrono::milliseconds gather{50};      // Events within it make one look.
 };
 
-/// Keeps one host as it is ordered to be: reconciles at each new order, at each event of the engine
-/// and each `resync`, and asks the health checks of what runs. Until the first order it touches
-/// nothing, and without the engine it goes on trying. Lives on the engine's executor.
+/// Keeps one host as it is ordered to be: reconciles at each new order, at each event of the
+/// engine, when a wait is over, and each `resync`, and asks the health checks of what runs. Until
+/// the first order it touches nothing, and without the engine it goes on trying. Lives on the
+/// engine's executor.
 class HostRunner {
  public:
   using Sink = std::function<void(const Result<Reconciler::Report>& report)>;
-  /// `engine` must outlive it. `report` hears of each round in which something was done or failed,
-  /// or that changed what is held.
-  HostRunner(Engine& engine, HostRunnerConfig config, Sink report);
+  /// `engine` must outlive it. `report` hears of each round after something was done or failed, or
+  /// that changed what is held; `pulls` of the progress of each pull. Both may be null.
+  HostRunner(Engine& engine, HostRunnerConfig config, Sink report, Reconciler::PullSink pulls = {});
   ~HostRunner();
 
   /// Replaces the orders.
@@ -52,10 +53,8 @@ class HostRunner {
   const HostRunnerConfig config_;
   const Sink report_;
   Reconciler reconciler_;
-  std::optional<Assignment> orders_;
-  bool poked_ = false;
-  asio::steady_timer wake_;
-  asio::steady_timer idle_;  // Cancelled when the last of what runs has ended.
+  std::shared_ptr<const Assignment> orders_;  // Null: none yet.
+  asio::steady_timer idle_;                   // Cancelled when the last of what runs has ended.
   int running_ = 0;
   std::map<std::string, std::shared_ptr<Watch>> watches_;  // By container's id.
 };

@@ -132,14 +132,17 @@ void FakeEngine::serve(int connection) {
       const std::lock_guard lock(mutex_);
       requests_.push_back(request->target);
       fault = fault_for(request->target);
-      const bool acts =
-          !fault || (fault->kind != Fault::Kind::answer && fault->kind != Fault::Kind::drop);
+      const auto idle = [](Fault::Kind kind) {
+        return kind == Fault::Kind::answer || kind == Fault::Kind::hold ||
+               kind == Fault::Kind::drop;
+      };
+      const bool acts = !fault || !idle(fault->kind);
       if (acts) reply = answer(*request, fault);
       changed_.notify_all();
     }
     const auto kind = fault ? std::optional(fault->kind) : std::nullopt;
     if (kind == Fault::Kind::answer) reply = {fault->status, fault->body, {}};
-    if (kind == Fault::Kind::hold_reply) {
+    if (kind == Fault::Kind::hold_reply || kind == Fault::Kind::hold) {
       char byte = 0;
       while (::recv(connection, &byte, 1, 0) > 0) continue;
     } else if (kind != Fault::Kind::lose_reply && kind != Fault::Kind::drop) {

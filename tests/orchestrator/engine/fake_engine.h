@@ -68,6 +68,7 @@ class FakeEngine {
       answer,      // `status` and `body`, and nothing is done.
       lose_reply,  // It is done, and the connection closed without an answer.
       hold_reply,  // It is done, and no answer comes as long as the client waits.
+      hold,        // Nothing is done, and no answer comes either.
       drop,        // Nothing is done, and the connection is closed.
       tear,        // It is done, and the answer ends after `bytes` of its body.
       fail_exec,   // Of an exec: its exit code is `status`.

@@ -1,6 +1,7 @@
 // Reconciling against a fake engine, with its faults.
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ EngineConfig hurried() {
 class HostBench : public EngineBench {
  public:
   explicit HostBench(EngineKind kind, ReconcilerConfig config = {})
-      : EngineBench(kind, hurried()), reconciler(engine, config, [this] { return now; }) {}
+      : EngineBench(kind, hurried()), reconciler(engine, config, {}, [this] { return now; }) {}
 
   WantedSlot publish(WantedSlot slot) {
     fake.publish(slot.image.text());
@@ -184,7 +185,7 @@ TEST_CASE("After a restart of shoal what ended before is started without a wait"
   const auto web = bench.publish(slot_of("web", 1));
   bench.settle({web});
   bench.fake.end("web", 1);
-  Reconciler fresh(bench.engine, {}, [&] { return bench.now; });
+  Reconciler fresh(bench.engine, {}, {}, [&] { return bench.now; });
   CHECK(bench.run(fresh.settle({kCluster, 100, {web}}))->settled());
   CHECK(bench.state() == "web=running");
 }
@@ -270,6 +271,40 @@ TEST_CASE("Random faults of an engine end in what was wanted, and with no contai
       CHECK(slot.is_met_by(*SlotLabels::parse(one->labels)));
     }
   }
+}
+
+asio::awaitable<Result<Reconciler::Report>> one_round(Reconciler& reconciler,
+                                                      std::shared_ptr<const Assignment> wanted) {
+  auto report = co_await reconciler.round(std::move(wanted));
+  const auto soon = std::chrono::steady_clock::now() + milliseconds(100);
+  co_await reconciler.wait(soon);
+  co_return report;
+}
+
+TEST_CASE("A pull that takes long holds up its own slot alone, and ends when nobody wants it",
+          "[engine]") {
+  HostBench bench(either());
+  const auto web = bench.publish(slot_of("web", 1));
+  const auto db = bench.publish(slot_of("db", 1, "2"));
+  const auto round = [&](std::vector<WantedSlot> slots) {
+    const Assignment wanted{kCluster, 100, std::move(slots)};
+    const auto report =
+        bench.run(one_round(bench.reconciler, std::make_shared<const Assignment>(wanted)));
+    REQUIRE(report);
+    for (const auto& done : report->done) CHECK_FALSE(done.error);
+    return *report;
+  };
+  bench.fake.script({"/images/create", Fault::Kind::hold});
+  CHECK(round({web}).under_way == 1);
+  REQUIRE(bench.fake.wait_for("/images/create"));
+  for (int i = 0; i < 20 && bench.state() != "db=running"; ++i) round({web, db});
+  CHECK(bench.state() == "db=running");
+  const auto held = round({web, db});
+  CHECK(held.under_way == 1);
+  CHECK(held.seen.containers.size() == 1);
+  for (int i = 0; i < 20 && round({db}).under_way > 0; ++i) continue;
+  CHECK(round({db}).settled());
+  CHECK(bench.fake.count("/images/create") == 2);
 }
 
 asio::awaitable<bool> run_to_end(HostRunner& runner, Interrupt& interrupt) {
