@@ -70,7 +70,8 @@ class Conversion {
     std::string name = text_at(container_, "Name");
     if (name.starts_with('/')) name.erase(0, 1);
     item_.set("id", name);
-    item_.set("image", text_at(config_, "Image"));
+    const std::string given = text_at(at(config_, "Labels"), "shoal.image");
+    item_.set("image", given.empty() ? text_at(config_, "Image") : given);
     command();
     ports();
     environment();
@@ -228,6 +229,7 @@ class Conversion {
     const JsonValue& given = at(defaults_, "Labels");
     for (const JsonField& label : fields_at(config_, "Labels")) {
       const JsonValue* const same = given.find(label.name);
+      if (label.name.starts_with("shoal.")) continue;
       if (label.value.text() == nullptr || (same != nullptr && *same == label.value)) continue;
       labels.push_back(label.name + "=" + *label.value.text());
     }

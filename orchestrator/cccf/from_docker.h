@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ struct DockerInspection {
   std::vector<JsonValue> images;
 };
 
+/// What one inspection is at most; `docker inspect` of a container has some 10 KiB.
+inline constexpr std::size_t kInspectionBytesMax = 16 << 20;
+
 /// Adds what `text` holds: one or several JSON values after each other, each an object of
 /// `docker inspect` or an array of them, containers and images in any order.
 /// Fails with bad_request for what is neither.
@@ -25,6 +29,9 @@ struct DockerInspection {
 /// itself had repeated of its image cannot be told from it. Flags that cccf has no field for are
 /// fields by their own name (`restart`, `cap-add`); what its patterns do not hold, such as an
 /// address before a port, is under the flag's other name (`publish`, `v`, `e`).
+///
+/// Of a container that shoal itself created its own labels (`shoal.`) stay out, and the image is
+/// what the user wrote, which one of them holds.
 ///
 /// A container whose image is not among the inspected is a warning of the check `no-image`: it
 /// keeps all of its image's defaults. `host`, if not empty, becomes each container's `host`.

@@ -21,7 +21,7 @@ def pytest_sessionstart():
     """A missing client is a failure, never a skip."""
     tools = ("docker", "dockerd", "containerd", "ctr", "podman", "buildah", "skopeo", "mkfs.ext4",
              "ip", "tc", "ss", "nsenter", "curl", "openssl", "etcd", "cc",
-             "aria2c", "transmission-cli")
+             "aria2c", "transmission-cli", "node", "npm")
     missing = [tool for tool in tools if not shutil.which(tool)]
     if not BINARY.exists():
         missing.append(str(BINARY))
