@@ -32,10 +32,17 @@ constexpr const char* kFooter =
     "  1  failed                  4  no node answers at --node\n"
     "  2  wrong usage             5  stored content is damaged";
 
-/// The subcommand that the arguments chose, or the program itself.
+/// The subcommand that the arguments chose (`validate` of `cccf`), or the program itself.
 const CLI::App& chosen(const CLI::App& app) {
   const auto commands = app.get_subcommands();
-  return commands.empty() ? app : *commands.back();
+  return commands.empty() ? app : chosen(*commands.back());
+}
+
+/// ` cccf validate`: what the arguments chose, as one types it.
+std::string chosen_words(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  if (commands.empty()) return {};
+  return ' ' + commands.back()->get_name() + chosen_words(*commands.back());
 }
 
 /// What a word that nothing knows was probably meant to be: a flag, or a command.
@@ -45,8 +52,8 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
     for (const auto* option : chosen(app).get_options()) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
-  } else if (&chosen(app) == &app) {
-    for (const auto* command : app.get_subcommands({})) {
+  } else {
+    for (const auto* command : chosen(app).get_subcommands({})) {
       known.push_back(command->get_name());
       for (const std::string& alias : command->get_aliases()) known.push_back(alias);
     }
@@ -68,8 +75,7 @@ ExitCode report_usage(const CLI::App& app, const CLI::ParseError& error, Termina
     const std::string near = suggestion(app, word);
     if (!near.empty()) message += fmt::format("; the nearest that is: `{}`", near);
   }
-  const CLI::App& command = chosen(app);
-  const std::string name = &command == &app ? "" : ' ' + command.get_name();
+  const std::string name = chosen_words(app);
   terminal.err << "shoal" << name << ": " << printable(message) << "\nTry `shoal" << name
                << " --help`.\n";
   return ExitCode::usage;

@@ -24,6 +24,7 @@ struct Command {
   std::vector<std::string> aliases;
   std::string help;
   std::vector<Flag> flags;
+  std::vector<Command> commands;  // Its own: `ls` of `node`.
 };
 
 /// `a|b|c` as a list; empty unless there are several.
@@ -54,7 +55,8 @@ Flag read_flag(const CLI::Option& option) {
 std::vector<Command> read_commands(const CLI::App& app) {
   std::vector<Command> commands;
   for (const CLI::App* sub : app.get_subcommands({})) {
-    Command command{sub->get_name(), sub->get_aliases(), sub->get_description(), {}};
+    Command command{
+        sub->get_name(), sub->get_aliases(), sub->get_description(), {}, read_commands(*sub)};
     for (const CLI::Option* option : sub->get_options()) {
       if (!option->get_positional()) command.flags.push_back(read_flag(*option));
     }
@@ -78,35 +80,53 @@ std::string bash_values(const Flag& flag) {
   return {};
 }
 
-void write_bash(std::ostream& out, const std::vector<Command>& commands) {
+std::string names_of(const std::vector<Command>& commands) {
   std::string names;
   for (const Command& command : commands) names += command.name + ' ';
+  return names;
+}
+
+/// The branches of a `case` on the word at `place`, for commands and for commands of commands.
+void write_bash_cases(std::ostream& out, const std::vector<Command>& commands, int place) {
+  const std::string indent(static_cast<std::size_t>(2 * place), ' ');
+  out << indent << "case ${COMP_WORDS[" << place << "]} in\n";
+  for (const Command& command : commands) {
+    out << indent << "  " << pattern(command) << ")\n";
+    if (!command.commands.empty()) {
+      out << indent << "    if [ \"$COMP_CWORD\" -gt " << place + 1 << " ]; then\n";
+      write_bash_cases(out, command.commands, place + 1);
+      out << indent << "    fi\n";
+    }
+    out << indent << "    case $previous in\n";
+    std::string all = names_of(command.commands);
+    for (const Flag& flag : command.flags) {
+      all += fmt::format("{}{}", all.empty() || all.back() == ' ' ? "" : " ",
+                         fmt::join(flag.names, " "));
+      if (flag.value.empty()) continue;
+      const std::string values = bash_values(flag);
+      out << indent << fmt::format("      {}) ", fmt::join(flag.names, "|"));
+      if (!values.empty()) out << "COMPREPLY=($(compgen " << values << " -- \"$word\")); ";
+      out << "return ;;\n";
+    }
+    if (command.name == "completion") all += " bash zsh";
+    out << indent << "    esac\n"
+        << indent << "    COMPREPLY=($(compgen -W '" << all << "' -- \"$word\")); return ;;\n";
+  }
+  out << indent << "esac\n";
+}
+
+void write_bash(std::ostream& out, const std::vector<Command>& commands) {
   out << "# bash completion for shoal: source <(shoal completion bash)\n"
          "_shoal() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
          "  COMPREPLY=()\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      << "    COMPREPLY=($(compgen -W '" << names << "--help --version' -- \"$word\"))\n"
+      << "    COMPREPLY=($(compgen -W '" << names_of(commands)
+      << "--help --version' -- \"$word\"))\n"
       << "    return\n"
-         "  fi\n"
-         "  case ${COMP_WORDS[1]} in\n";
-  for (const Command& command : commands) {
-    out << "    " << pattern(command) << ")\n      case $previous in\n";
-    std::string all;
-    for (const Flag& flag : command.flags) {
-      all += fmt::format("{}{}", all.empty() ? "" : " ", fmt::join(flag.names, " "));
-      if (flag.value.empty()) continue;
-      const std::string values = bash_values(flag);
-      out << fmt::format("        {}) ", fmt::join(flag.names, "|"));
-      if (!values.empty()) out << "COMPREPLY=($(compgen " << values << " -- \"$word\")); ";
-      out << "return ;;\n";
-    }
-    if (command.name == "completion") all += " bash zsh";
-    out << "      esac\n"
-        << "      COMPREPLY=($(compgen -W '" << all << "' -- \"$word\")) ;;\n";
-  }
-  out << "  esac\n"
-         "}\n"
+         "  fi\n";
+  write_bash_cases(out, commands, 1);
+  out << "}\n"
          "complete -F _shoal shoal\n";
 }
 
@@ -133,32 +153,53 @@ std::string zsh_values(const Flag& flag) {
   return fmt::format(":{}:{}", zsh_text(flag.value), action);
 }
 
+/// What `_describe` offers.
+void write_zsh_names(std::ostream& out, const std::vector<Command>& commands,
+                     const std::string& indent) {
+  out << indent << "local -a commands=(\n";
+  for (const Command& command : commands) {
+    out << indent << fmt::format("  '{}:{}'\n", command.name, zsh_text(command.help));
+  }
+  out << indent << ")\n";
+}
+
+/// The branches of a `case` on the word at `place` (zsh counts from 1, `shoal` is the first).
+void write_zsh_cases(std::ostream& out, const std::vector<Command>& commands, int place) {
+  const std::string indent(static_cast<std::size_t>(2 * (place - 1)), ' ');
+  out << indent << "case $words[" << place << "] in\n";
+  for (const Command& command : commands) {
+    out << indent << "  " << pattern(command) << ")\n";
+    if (!command.commands.empty()) {
+      out << indent << "    if (( CURRENT > " << place + 1 << " )); then\n";
+      write_zsh_cases(out, command.commands, place + 1);
+      out << indent << "    else\n";
+      write_zsh_names(out, command.commands, indent + "      ");
+      out << indent << "      _describe command commands\n" << indent << "    fi\n";
+    }
+    out << indent << "    _arguments";
+    for (const Flag& flag : command.flags) {
+      for (const std::string& name : flag.names) {
+        out << fmt::format(" \\\n{}      '{}[{}]{}'", indent, name, zsh_text(flag.help),
+                           zsh_values(flag));
+      }
+    }
+    if (command.name == "completion") out << " \\\n" << indent << "      '2:shell:(bash zsh)'";
+    out << "; return ;;\n";
+  }
+  out << indent << "esac\n";
+}
+
 void write_zsh(std::ostream& out, const std::vector<Command>& commands) {
   out << "#compdef shoal\n"
          "# zsh completion for shoal: source <(shoal completion zsh), or as _shoal on $fpath\n"
-         "_shoal() {\n"
-         "  local -a commands=(\n";
-  for (const Command& command : commands) {
-    out << fmt::format("    '{}:{}'\n", command.name, zsh_text(command.help));
-  }
-  out << "  )\n"
-         "  if (( CURRENT == 2 )); then\n"
+         "_shoal() {\n";
+  write_zsh_names(out, commands, "  ");
+  out << "  if (( CURRENT == 2 )); then\n"
          "    _describe command commands\n"
          "    return\n"
-         "  fi\n"
-         "  case $words[2] in\n";
-  for (const Command& command : commands) {
-    out << "    " << pattern(command) << ")\n      _arguments";
-    for (const Flag& flag : command.flags) {
-      for (const std::string& name : flag.names) {
-        out << fmt::format(" \\\n        '{}[{}]{}'", name, zsh_text(flag.help), zsh_values(flag));
-      }
-    }
-    if (command.name == "completion") out << " \\\n        '2:shell:(bash zsh)'";
-    out << " ;;\n";
-  }
-  out << "  esac\n"
-         "}\n"
+         "  fi\n";
+  write_zsh_cases(out, commands, 2);
+  out << "}\n"
          "if [ \"$funcstack[1]\" = _shoal ]; then _shoal \"$@\"; else compdef _shoal shoal; fi\n";
 }
 

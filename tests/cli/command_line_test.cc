@@ -15,8 +15,8 @@ using Catch::Contains;
 using Json = nlohmann::json;
 
 const std::vector<std::string> kCommands = {
-    "node",   "images", "inspect",    "rm",      "gc",        "scrub",  "du",
-    "events", "config", "completion", "version", "transfers", "torrent"};
+    "node",   "images", "inspect",    "rm",      "gc",        "scrub",   "du",
+    "events", "config", "completion", "version", "transfers", "torrent", "cccf"};
 
 TEST_CASE("Every command has help with its flags and an example", "[cli]") {
   const auto main_help = NodeTest::shoal({"--help"});
@@ -49,6 +49,10 @@ TEST_CASE("Wrong usage ends with 2 and names what is nearest", "[cli]") {
       {{"node", "--store-quota"}, "--store-quota"},
       {{"scrub", "--rate", "fast"}, "--rate: \"fast\" is not a size"},
       {{"images", "--node", "not a url"}, "not a url"},
+      {{"cccf", "validat"},
+       "shoal cccf: `validat` is not known here; the nearest that is: "
+       "`validate`"},
+      {{"cccf", "validate", "--strct"}, "shoal cccf validate: `--strct` is not known here"},
       {{"torrent"}, "DIGEST"},
       {{"torrent", "sha256:short"}, "want sha256:"},
       {{"torrent", "--fetch", "/nonexistent"}, "--fetch requires --repository"},

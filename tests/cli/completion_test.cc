@@ -45,7 +45,7 @@ struct CompletionTest {
 TEST_CASE_METHOD(CompletionTest, "The bash completion offers every command", "[cli]") {
   const std::string offered = complete("shoal \"\"");
   for (const auto* command : {"node", "images", "inspect", "rm", "gc", "scrub", "du", "events",
-                              "config", "completion", "version", "transfers", "torrent"}) {
+                              "config", "completion", "version", "transfers", "torrent", "cccf"}) {
     CHECK_THAT(" " + offered, Contains(" " + std::string(command) + " "));
   }
   CHECK(complete("shoal in") == "inspect ");
@@ -67,15 +67,27 @@ TEST_CASE_METHOD(CompletionTest, "The bash completion offers what a flag can be"
   CHECK(complete("shoal node --data " + folder.path().string().substr(0, 5)) != " ");
 }
 
+TEST_CASE_METHOD(CompletionTest, "The bash completion goes on behind a command of commands",
+                 "[cli]") {
+  CHECK(complete("shoal cccf va") == "validate ");
+  CHECK(complete("shoal node l") == "ls label ");
+  CHECK(complete("shoal cccf validate --st") == "--strict ");
+  CHECK(complete("shoal cccf instructions --verb s") == "start stop ");
+  CHECK(complete("shoal node ls --j") == "--json ");
+  CHECK_THAT(" " + complete("shoal cccf \"\""),
+             Contains(" validate ") && Contains(" from-docker ") && Contains(" random "));
+}
+
 TEST_CASE("The zsh completion knows every command and every flag of the node", "[cli]") {
   const auto ran = NodeTest::shoal({"completion", "zsh"});
   CHECK_THAT(ran.out, Catch::StartsWith("#compdef shoal\n"));
   for (const auto* command : {"node", "images", "inspect", "rm", "gc", "scrub", "du", "events",
-                              "config", "completion", "version", "transfers", "torrent"}) {
+                              "config", "completion", "version", "transfers", "torrent", "cccf"}) {
     CHECK_THAT(ran.out, Contains("    '" + std::string(command) + ":"));
   }
   for (const Option& option : node_options())
     CHECK_THAT(ran.out, Contains("'" + option.flag() + "["));
+  CHECK_THAT(ran.out, Contains("'validate:Say all") && Contains("'--strict["));
 }
 
 }  // namespace

@@ -45,8 +45,9 @@ class Oracle:
 
     def __init__(self, modules):
         self.modules = modules
-        self._node = subprocess.Popen(["node", _SCRIPT], env={**os.environ, "NODE_PATH": str(modules)},
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._node = subprocess.Popen(
+            ["node", _SCRIPT], env={**os.environ, "NODE_PATH": str(modules)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, op, given):
         """{"ok": answer}, or {"error": message, "trace": of cccf's validation}."""

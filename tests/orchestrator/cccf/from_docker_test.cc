@@ -45,7 +45,8 @@ TEST_CASE("What was given to a container is in its document", "[cccf]") {
        R"("env":["MODE=user"],"e":["A-B=1","N=a\nb"])"},
       {R"(,"Env":["PATH=/bin","MODE=image","X=${HOME}"])", "", R"("env":["X=$${HOME}"])"},
       {R"(,"ExposedPorts":{"8080/tcp":{},"9000/tcp":{},"80/tcp":{}})",
-       R"(,"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},{"HostIp":"127.0.0.1","HostPort":"8001"}],)"
+       R"(,"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},)"
+       R"({"HostIp":"127.0.0.1","HostPort":"8001"}],)"
        R"("53/udp":[{"HostIp":"0.0.0.0","HostPort":"53"}]})",
        R"("ports":["8000:80","53:53/udp"],"publish":["127.0.0.1:8001:80"],"expose":["9000"])"},
       {"", R"(,"Binds":["/a:/b:ro","name:/c","/x:/"])",
