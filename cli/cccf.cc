@@ -179,13 +179,14 @@ void add_cccf_command(CLI::App& app, Program& program) {
   cccf->footer(
       "A document is JSON in the Common Container Configuration Format, or YAML: an object with\n"
       "`id` and `image`, or a list of them. Each of these is a filter; they make a pipe:\n\n"
-      "  shoal cccf scale < app.json | shoal cccf diff --current now.json |\n"
-      "    shoal cccf instructions --print\n\n"
+      "  shoal cccf scale < app.json | shoal cccf place --nodes nodes.json |\n"
+      "    shoal cccf diff --current now.json | shoal cccf instructions --print\n\n"
       "They need no node. docs/cccf.md has all of it.");
   add_cccf_validate(*cccf, program);
   add_cccf_scale(*cccf, program);
   add_cccf_unscale(*cccf, program);
   add_cccf_diff(*cccf, program);
+  add_cccf_place(*cccf, program);
   add_cccf_instructions(*cccf, program);
   add_cccf_from_docker(*cccf, program);
   add_cccf_random(*cccf, program);

@@ -21,6 +21,7 @@ void add_cccf_validate(CLI::App& cccf, Program& program);
 void add_cccf_scale(CLI::App& cccf, Program& program);
 void add_cccf_unscale(CLI::App& cccf, Program& program);
 void add_cccf_diff(CLI::App& cccf, Program& program);
+void add_cccf_place(CLI::App& cccf, Program& program);
 void add_cccf_instructions(CLI::App& cccf, Program& program);
 void add_cccf_from_docker(CLI::App& cccf, Program& program);
 void add_cccf_random(CLI::App& cccf, Program& program);

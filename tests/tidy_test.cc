@@ -172,7 +172,7 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"p2p", {"storage", "registry/http"}},
     {"orchestrator/cccf", {"storage"}},
     {"orchestrator/engine", {"storage", "registry/http", "orchestrator/cccf"}},
-    {"orchestrator/placement", {"storage"}},
+    {"orchestrator/placement", {"storage", "orchestrator/cccf"}},
     {"orchestrator",
      {"storage", "registry/http", "registry", "p2p", "orchestrator/cccf", "orchestrator/engine",
       "orchestrator/placement"}},

@@ -16,7 +16,21 @@ const std::string& value_or_empty(const std::map<std::string, std::string>& valu
   return entry == values.end() ? kNothing : entry->second;
 }
 
+bool fits_image(const Expression& expression, std::string_view name) {
+  const auto spelled = ImageSpelling::of(name);
+  return expression.fits(name) || expression.fits(spelled.repository) ||
+         expression.fits(spelled.whole);
+}
+
 }  // namespace
+
+bool fits(const Expression& affinity, const AffinityTarget& container) {
+  if (affinity.key() == "container") {
+    return affinity.fits(container.name) || (!container.id.empty() && affinity.fits(container.id));
+  }
+  if (affinity.key() == "image") return fits_image(affinity, container.image);
+  return affinity.fits(value_or_empty(*container.labels, affinity.key()));
+}
 
 ExpressionFact::ExpressionFact(Expression expression, const std::vector<NodeUsage>& nodes,
                                const std::unordered_set<std::string_view>& skip)
@@ -37,32 +51,20 @@ bool ExpressionFact::fits(const NodeUsage& node,
     return expression_.fits(value_or_empty(view.labels, expression_.key()));
   }
   if (expression_.key() == "image") {
-    const auto fits_name = [this](const std::string& name) { return fits_image(name); };
+    const auto fits_name = [this](const std::string& name) {
+      return fits_image(expression_, name);
+    };
     if (std::any_of(view.images.begin(), view.images.end(), fits_name)) return true;
   }
   return std::any_of(view.containers.begin(), view.containers.end(), [&](const auto& container) {
     if (skip.count(container.name) > 0) return false;
-    return fits(SeenContainer{container.name, container.id, container.image, &container.labels});
+    return shoal::fits(expression_,
+                       {container.name, container.id, container.image, &container.labels});
   });
 }
 
-bool ExpressionFact::fits(const SeenContainer& container) const {
-  if (expression_.key() == "container") {
-    return expression_.fits(container.name) ||
-           (!container.id.empty() && expression_.fits(container.id));
-  }
-  if (expression_.key() == "image") return fits_image(container.image);
-  return expression_.fits(value_or_empty(*container.labels, expression_.key()));
-}
-
-bool ExpressionFact::fits_image(std::string_view name) const {
-  const auto spelled = ImageSpelling::of(name);
-  return expression_.fits(name) || expression_.fits(spelled.repository) ||
-         expression_.fits(spelled.whole);
-}
-
-void ExpressionFact::add(NodeIndex node, const SeenContainer& container) {
-  if (fits_[node] == 0 && fits(container)) fits_[node] = 1;
+void ExpressionFact::add(NodeIndex node, const AffinityTarget& container) {
+  if (fits_[node] == 0 && shoal::fits(expression_, container)) fits_[node] = 1;
 }
 
 ExpressionFact& ExpressionFacts::of(const Expression& expression,
@@ -76,7 +78,7 @@ ExpressionFact& ExpressionFacts::of(const Expression& expression,
   return *fact;
 }
 
-void ExpressionFacts::add(NodeIndex node, const SeenContainer& container) {
+void ExpressionFacts::add(NodeIndex node, const AffinityTarget& container) {
   for (auto* fact : affinities_) fact->add(node, container);
 }
 

@@ -12,12 +12,15 @@
 namespace shoal {
 
 /// What a container looks like to an affinity.
-struct SeenContainer {
+struct AffinityTarget {
   std::string_view name;
   std::string_view id;
   std::string_view image;
   const std::map<std::string, std::string>* labels;
 };
+
+/// Whether the value of an affinity fits the container.
+[[nodiscard]] bool fits(const Expression& affinity, const AffinityTarget& container);
 
 /// On which hosts one expression holds. Constraints are asked once for each host; of affinities,
 /// what comes to a host can make the value fit, and nothing that is placed takes that back.
@@ -31,13 +34,11 @@ class ExpressionFact {
     return (fits_[node] != 0) != expression_.negated();
   }
   /// Something was placed on a host.
-  void add(NodeIndex node, const SeenContainer& container);
+  void add(NodeIndex node, const AffinityTarget& container);
 
  private:
   [[nodiscard]] bool fits(const NodeUsage& node,
                           const std::unordered_set<std::string_view>& skip) const;
-  [[nodiscard]] bool fits(const SeenContainer& container) const;
-  [[nodiscard]] bool fits_image(std::string_view name) const;
 
   Expression expression_;
   std::vector<std::uint8_t> fits_;  // By host: the value, whatever the operator.
@@ -49,7 +50,7 @@ class ExpressionFacts {
   [[nodiscard]] ExpressionFact& of(const Expression& expression,
                                    const std::vector<NodeUsage>& nodes,
                                    const std::unordered_set<std::string_view>& skip);
-  void add(NodeIndex node, const SeenContainer& container);
+  void add(NodeIndex node, const AffinityTarget& container);
 
  private:
   std::unordered_map<std::string, std::unique_ptr<ExpressionFact>> facts_;  // By text.

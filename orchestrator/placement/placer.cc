@@ -22,8 +22,8 @@ namespace {
 constexpr std::array<std::string_view, 7> kStrategyNames = {
     "layers", "pack", "locality", "spread", "binpack", "random", "round-robin"};
 constexpr std::array<std::string_view, kFilters> kFilterNames = {
-    "alive",  "draining", "health", "platform", "constraint", "affinity",
-    "beside", "slots",    "port",   "memory",   "cpu",        "disk"};
+    "alive", "draining", "health", "platform", "constraint", "affinity", "beside",
+    "slots", "port",     "memory", "cpu",      "disk",       "repelled"};
 
 /// One class of requests and how many of them are still without a decision.
 struct ClassUse {
@@ -95,7 +95,8 @@ void Run::find_current() {
   std::unordered_map<std::string_view, std::vector<NodeIndex>> by_slot;
   for (NodeIndex node = 0; node < world_.nodes().size(); ++node) {
     const HostView& view = *world_.nodes()[node].view;
-    by_name.emplace(view.name, node);
+    by_name[view.name] = node;
+    if (!view.address.empty()) by_name.emplace(view.address, node);
     for (const auto& container : view.containers) {
       if (container.running) by_slot[container.name].push_back(node);
     }
@@ -120,7 +121,7 @@ void Run::keep_all() {
 
 bool Run::keep(std::size_t index) {
   RequestClass& requests = *uses_[index]->requests;
-  requests.refresh();
+  requests.refresh(requests_[index]);
   const auto stays = std::find_if(current_[index].begin(), current_[index].end(),
                                   [&](NodeIndex node) { return requests.passes(node); });
   if (stays == current_[index].end()) return false;
@@ -149,7 +150,7 @@ void Run::place_all() {
 
 bool Run::place(std::size_t index, bool last_word) {
   RequestClass& requests = *uses_[index]->requests;
-  requests.refresh();
+  requests.refresh(requests_[index]);
   requests.count_domains();
   const Ranking ranking(requests, requests_[index], turn_);
   const auto node = ranking.best();

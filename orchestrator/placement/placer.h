@@ -54,9 +54,10 @@ namespace shoal {
 //
 // Placing is greedy and in sequence: what was just placed counts as a container, takes its ports,
 // memory, cpu and disk, and its layers count as being there, so that siblings on the same base
-// attract each other. First all that stays where it is, then the others: those that ask for most
-// memory, then most cpu, then as they were given. Who needs a container that is not placed yet (an
-// affinity, `beside`) waits for it.
+// attract each other, and a hard `affinity:KEY!=` of one keeps away later ones, too, so that the
+// order in which two were placed does not matter. First all that stays where it is, then the
+// others: those that ask for most memory, then most cpu, then as they were given. Who needs a
+// container that is not placed yet (an affinity, `beside`) waits for it.
 //
 // A replica stays where it is as long as its host passes the filters: it never moves for bytes,
 // balance or soft wishes. Placing again is placing nothing, unless `rebalance` is set.
@@ -94,9 +95,10 @@ enum class PlacementFilter : std::uint8_t {
   port,
   memory,
   cpu,
-  disk
+  disk,
+  repelled  // What was placed there keeps it away: a hard `affinity:...!=` holds both ways.
 };
-inline constexpr std::size_t kFilters = 12;
+inline constexpr std::size_t kFilters = 13;
 
 [[nodiscard]] std::string_view to_string(PlacementFilter filter);
 

@@ -57,7 +57,8 @@ struct PlacementRequest {
   std::vector<Expression> expressions;  // All hold; of soft ones, those written first weigh more.
   std::vector<std::string> beside;      // Containers that must be on the same host.
   std::vector<SpreadLabel> spread;
-  std::string current_host;  // Where it is now, if the hosts' containers do not show it.
+  /// The name or address of where it is now, if the hosts' containers do not show it.
+  std::string current_host;
 };
 
 }  // namespace shoal

@@ -98,7 +98,7 @@ void RequestClass::start() {
   for (NodeIndex i = 0; i < nodes.size(); ++i) judge(i);
 }
 
-void RequestClass::refresh() {
+void RequestClass::refresh(const PlacementRequest& slot) {
   if (image_ != nullptr) world_.refresh(*image_);
   const auto& log = world_.log();
   if (verdicts_.empty()) {
@@ -114,6 +114,18 @@ void RequestClass::refresh() {
     }
   }
   log_seen_ = log.size();
+  repel(slot);
+}
+
+void RequestClass::repel(const PlacementRequest& slot) {
+  // Names are not part of the class: who was kept away last is judged anew.
+  for (const auto& [node, expression] : repelled_) judge(node);
+  repelled_.clear();
+  for (const auto& repelling : world_.repelling(slot)) {
+    if (!passes(repelling.first)) continue;
+    verdicts_[repelling.first] = static_cast<std::uint8_t>(PlacementFilter::repelled);
+    repelled_.push_back(repelling);
+  }
 }
 
 void RequestClass::forget() {
@@ -121,6 +133,7 @@ void RequestClass::forget() {
   unmet_ = {};
   replicas_ = {};
   domains_ = {};
+  repelled_ = {};
 }
 
 void RequestClass::count_domains() {
@@ -228,6 +241,11 @@ std::string RequestClass::why(NodeIndex index, PlacementFilter filter) const {
                      mhz_text(rest_of(node.cpu_total, node.cpu_used)));
     case PlacementFilter::disk:
       return lacking(bytes_text(lack(index).disk()), bytes_text(disk_room(node)));
+    case PlacementFilter::repelled:
+      for (const auto& [repelling, expression] : repelled_) {
+        if (repelling == index) return "what is there keeps it away by " + expression->text();
+      }
+      break;
   }
   return "";
 }

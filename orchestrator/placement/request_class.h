@@ -27,8 +27,8 @@ class RequestClass {
   /// Two requests with equal texts are of one class.
   [[nodiscard]] static std::string text_of(const PlacementRequest& request);
 
-  /// Brings all numbers up to date with what was placed.
-  void refresh();
+  /// Brings all numbers up to date with what was placed, for one slot of the class.
+  void refresh(const PlacementRequest& slot);
   /// For one slot to come: which domains could take it, and how far each is above the skew.
   void count_domains();
   void forget();  // Gives the memory back; refresh() may follow.
@@ -63,6 +63,7 @@ class RequestClass {
   static constexpr std::uint8_t kPasses = 255;
 
   void start();
+  void repel(const PlacementRequest& slot);
   void judge(NodeIndex node);
   [[nodiscard]] std::optional<PlacementFilter> verdict(const NodeUsage& node,
                                                        NodeIndex index) const;
@@ -79,6 +80,8 @@ class RequestClass {
   std::vector<std::uint32_t> unmet_;
   std::vector<std::uint32_t> replicas_;
   std::vector<Domains> domains_;
+  /// Hosts that pass but for what keeps the slot away there.
+  std::vector<std::pair<NodeIndex, const Expression*>> repelled_;
 };
 
 }  // namespace shoal

@@ -67,11 +67,28 @@ void World::refresh(ImageLacks& image) {
   image.log_seen = log_.size();
 }
 
+std::vector<std::pair<NodeIndex, const Expression*>> World::repelling(
+    const PlacementRequest& request) const {
+  std::vector<std::pair<NodeIndex, const Expression*>> hosts;
+  for (const auto& [text, guard] : guards_) {
+    if (!fits(*guard.expression, {request.slot, {}, request.image, &request.labels})) continue;
+    for (const auto node : guard.nodes) hosts.emplace_back(node, guard.expression);
+  }
+  return hosts;
+}
+
 void World::place(const PlacementRequest& request, NodeIndex node, const ImageLacks* image) {
   NodeUsage& usage = nodes_[node];
   usage.add(request, image == nullptr ? Lack{} : image->lack(node));
   if (image != nullptr) layers_.expect(node, image->layers_for(usage.view->platform));
   facts_.add(node, {request.slot, {}, request.image, &request.labels});
+  for (const auto& expression : request.expressions) {
+    if (expression.kind() != ExpressionKind::affinity || expression.soft() ||
+        !expression.negated()) {
+      continue;
+    }
+    guards_.try_emplace(expression.text(), Guard{&expression, {}}).first->second.nodes.insert(node);
+  }
   if (usage.usable) {
     ++usable_containers_;
     count_load();

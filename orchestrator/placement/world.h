@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "orchestrator/placement/expression_facts.h"
@@ -54,6 +57,10 @@ class World {
     return replicas_[service];
   }
 
+  /// Hosts where something was placed that keeps such a container away, with the expression.
+  [[nodiscard]] std::vector<std::pair<NodeIndex, const Expression*>> repelling(
+      const PlacementRequest& request) const;
+
   /// Whether the host has too much of the load with one more container.
   [[nodiscard]] bool overloaded(NodeIndex node) const {
     return static_cast<double>(nodes_[node].containers + 1) > load_max_;
@@ -73,6 +80,11 @@ class World {
   LayerIndex layers_;
   std::unordered_map<std::string, std::unique_ptr<ImageLacks>> images_;  // By whole name.
   ExpressionFacts facts_;
+  struct Guard {
+    const Expression* expression;  // Hard, negated, an affinity.
+    std::set<NodeIndex> nodes;
+  };
+  std::map<std::string, Guard> guards_;                       // By text, of what was placed.
   std::unordered_map<std::string, ReplicasByNode> replicas_;  // By service.
   std::vector<Placed> log_;
   std::uint64_t usable_nodes_ = 0;
