@@ -31,7 +31,6 @@ bool SwarmStore::due(const Work& work, Time now) const {
   if (work.waiting >= config_.segment_bytes || waiting_bytes() > config_.waiting_bytes_max) {
     return true;
   }
-  if (!held_up_.empty()) return true;  // They go on at half of what held them up.
   const auto age = now - work.since;
   return age >=
          (work.waiting >= config_.small_segment_bytes ? config_.patience : config_.patience_max);
