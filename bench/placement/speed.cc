@@ -89,7 +89,7 @@ std::vector<PlacementRequest> make_requests(const SpeedOptions& options) {
     request.image = request.service + ":1";
     request.resources.memory_bytes = (64 + service % 4 * 64) * kMiB;
     request.resources.cpu_thousandths = 100;
-    if (service % 3 == 0) request.ports = {{"", static_cast<std::uint16_t>(8000 + service % 500)}};
+    if (service % 3 == 1) request.ports = {{"", static_cast<std::uint16_t>(8000 + service % 500)}};
     if (service % 4 == 0) request.expressions = {west};
     if (service % 5 == 0) {
       request.expressions.push_back(apart);

@@ -69,9 +69,10 @@ void ImageLacks::catch_up(const LayerIndex& layers) {
 }
 
 void ImageLacks::forget() {
-  lacks_ = {};
-  counts_ = {};
-  nowhere_ = {};
+  // `= {}` would empty them, and keep the memory.
+  lacks_ = decltype(lacks_)();
+  counts_ = decltype(counts_)();
+  nowhere_ = decltype(nowhere_)();
 }
 
 bool ImageLacks::runs_on(const Platform& platform) const {

@@ -19,6 +19,11 @@ std::uint64_t cpu_total_of(const HostView& view) {
   return view.cpu_mhz > 0 ? view.cpu_mhz : view.cores * kNominalMhz;
 }
 
+std::optional<std::uint64_t> slots_of(const HostView& view) {
+  const auto label = view.labels.find(std::string(kSlotsLabel));
+  return label == view.labels.end() ? std::nullopt : parse_number(label->second);
+}
+
 }  // namespace
 
 NodeUsage::NodeUsage(const HostView& node, double overcommit,
@@ -27,7 +32,8 @@ NodeUsage::NodeUsage(const HostView& node, double overcommit,
       hash(hash_of(node.name)),
       usable(node.alive && !node.draining && node.health > 0),
       memory_total(with_overcommit(node.memory_bytes, overcommit)),
-      cpu_total(with_overcommit(cpu_total_of(node), overcommit)) {
+      cpu_total(with_overcommit(cpu_total_of(node), overcommit)),
+      containers_max(slots_of(node)) {
   for (const auto& container : node.containers) {
     if (skip.count(container.name) > 0) continue;
     names.insert(container.name);
@@ -59,11 +65,6 @@ const HostPort* NodeUsage::taken(const HostPort& wanted) const {
   const auto found = std::find_if(ports.begin(), ports.end(),
                                   [&](const HostPort& port) { return clash(port, wanted); });
   return found == ports.end() ? nullptr : &*found;
-}
-
-std::optional<std::uint64_t> NodeUsage::containers_max() const {
-  const auto label = view->labels.find(std::string(kSlotsLabel));
-  return label == view->labels.end() ? std::nullopt : parse_number(label->second);
 }
 
 }  // namespace shoal

@@ -23,14 +23,13 @@ struct NodeUsage {
   /// Of the host's cpu, in MHz. A host whose cores have no speed counts 1000 MHz for each.
   [[nodiscard]] std::uint64_t cpu_of(const Resources& resources) const;
   [[nodiscard]] const HostPort* taken(const HostPort& wanted) const;
-  /// Nothing: as many as come.
-  [[nodiscard]] std::optional<std::uint64_t> containers_max() const;
 
   const HostView* view;
   std::uint64_t hash;  // Of the host's name.
   bool usable;         // Alive, healthy, not draining: part of the mean load.
   std::uint64_t memory_total;
   std::uint64_t cpu_total;
+  std::optional<std::uint64_t> containers_max;  // Nothing: as many as come.
   std::uint64_t memory_used = 0;
   std::uint64_t cpu_used = 0;
   std::uint64_t containers = 0;  // That run. Those that were stopped are no load.

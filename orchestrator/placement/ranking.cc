@@ -88,7 +88,7 @@ std::uint64_t Ranking::value(const Key& key, NodeIndex node) const {
     case KeyKind::unmet: return class_.unmet(node);
     case KeyKind::skew: {
       const auto& domains = class_.domains()[key.label];
-      return domains.excess[domains.of[node]];
+      return domains.excess[(*domains.of)[node]];
     }
     case KeyKind::replicas: return class_.replicas(node);
     case KeyKind::overload: return world_.overloaded(node) ? 1 : 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -82,15 +81,11 @@ void RequestClass::start() {
   for (const auto& [node, count] : world_.replicas(sample_.service)) replicas_[node] = count;
   domains_.clear();
   for (const auto& spread : sample_.spread) {
-    std::unordered_map<std::string, std::uint32_t> numbers;
     Domains domains;
+    domains.of = &world_.label_values(spread.label);
     for (NodeIndex i = 0; i < nodes.size(); ++i) {
-      const auto label = nodes[i].view->labels.find(spread.label);
-      const auto& value = label == nodes[i].view->labels.end() ? std::string() : label->second;
-      const auto number =
-          numbers.try_emplace(value, static_cast<std::uint32_t>(numbers.size())).first->second;
-      domains.of.push_back(number);
-      domains.replicas.resize(numbers.size());
+      const auto number = (*domains.of)[i];
+      domains.replicas.resize(std::max<std::size_t>(domains.replicas.size(), number + 1));
       domains.replicas[number] += replicas_[i];
     }
     domains_.push_back(std::move(domains));
@@ -108,7 +103,7 @@ void RequestClass::refresh(const PlacementRequest& slot) {
       const auto node = log[i].node;
       if (log[i].request->service == sample_.service) {
         ++replicas_[node];
-        for (auto& domains : domains_) ++domains.replicas[domains.of[node]];
+        for (auto& domains : domains_) ++domains.replicas[(*domains.of)[node]];
       }
       judge(node);
     }
@@ -129,11 +124,12 @@ void RequestClass::repel(const PlacementRequest& slot) {
 }
 
 void RequestClass::forget() {
-  verdicts_ = {};
-  unmet_ = {};
-  replicas_ = {};
-  domains_ = {};
-  repelled_ = {};
+  // `= {}` would empty them, and keep the memory.
+  verdicts_ = decltype(verdicts_)();
+  unmet_ = decltype(unmet_)();
+  replicas_ = decltype(replicas_)();
+  domains_ = decltype(domains_)();
+  repelled_ = decltype(repelled_)();
 }
 
 void RequestClass::count_domains() {
@@ -141,7 +137,7 @@ void RequestClass::count_domains() {
     auto& domains = domains_[i];
     std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
     for (NodeIndex node = 0; node < verdicts_.size(); ++node) {
-      if (passes(node)) least = std::min(least, domains.replicas[domains.of[node]]);
+      if (passes(node)) least = std::min(least, domains.replicas[(*domains.of)[node]]);
     }
     domains.excess.assign(domains.replicas.size(), 0);
     for (std::size_t domain = 0; domain < domains.replicas.size(); ++domain) {
@@ -182,8 +178,7 @@ std::optional<PlacementFilter> RequestClass::verdict(const NodeUsage& node, Node
   for (const auto& name : sample_.beside) {
     if (node.names.count(name) == 0) return PlacementFilter::beside;
   }
-  const auto most = node.containers_max();
-  if (most && node.containers >= *most) return PlacementFilter::slots;
+  if (node.containers_max && node.containers >= *node.containers_max) return PlacementFilter::slots;
   for (const auto& port : sample_.ports) {
     if (node.taken(port) != nullptr) return PlacementFilter::port;
   }

@@ -12,9 +12,9 @@ namespace shoal {
 
 /// What one spread label says about the hosts, to one class.
 struct Domains {
-  std::vector<std::uint32_t> of;        // Of each host: the number of the label's value.
-  std::vector<std::uint32_t> replicas;  // In each.
-  std::vector<std::uint32_t> excess;    // One more replica there would be so many above the skew.
+  const std::vector<std::uint32_t>* of;  // Of each host: the number of the label's value.
+  std::vector<std::uint32_t> replicas;   // In each.
+  std::vector<std::uint32_t> excess;     // One more replica there would be so many above the skew.
 };
 
 /// All requests that differ in nothing but the slot, and what is known about each host for them:

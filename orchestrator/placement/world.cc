@@ -67,6 +67,19 @@ void World::refresh(ImageLacks& image) {
   image.log_seen = log_.size();
 }
 
+const std::vector<std::uint32_t>& World::label_values(const std::string& label) {
+  auto& values = label_values_[label];
+  if (!values.empty()) return values;
+  std::map<std::string, std::uint32_t> numbers;
+  for (const auto& node : nodes_) {
+    const auto entry = node.view->labels.find(label);
+    const auto text = entry == node.view->labels.end() ? std::string() : entry->second;
+    const auto next = static_cast<std::uint32_t>(numbers.size());
+    values.push_back(numbers.try_emplace(text, next).first->second);
+  }
+  return values;
+}
+
 std::vector<std::pair<NodeIndex, const Expression*>> World::repelling(
     const PlacementRequest& request) const {
   std::vector<std::pair<NodeIndex, const Expression*>> hosts;

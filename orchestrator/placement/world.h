@@ -57,6 +57,9 @@ class World {
     return replicas_[service];
   }
 
+  /// The values of a label, numbered: that of each host. A label that is missing is an empty one.
+  [[nodiscard]] const std::vector<std::uint32_t>& label_values(const std::string& label);
+
   /// Hosts where something was placed that keeps such a container away, with the expression.
   [[nodiscard]] std::vector<std::pair<NodeIndex, const Expression*>> repelling(
       const PlacementRequest& request) const;
@@ -86,6 +89,7 @@ class World {
   };
   std::map<std::string, Guard> guards_;                       // By text, of what was placed.
   std::unordered_map<std::string, ReplicasByNode> replicas_;  // By service.
+  std::unordered_map<std::string, std::vector<std::uint32_t>> label_values_;  // By label.
   std::vector<Placed> log_;
   std::uint64_t usable_nodes_ = 0;
   std::uint64_t usable_containers_ = 0;
