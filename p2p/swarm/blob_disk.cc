@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -118,9 +119,15 @@ class BlobDisk final : public lt::disk_interface, private lt::buffer_allocator_i
       blob->write(number(request.piece), offset(request), {bytes, content_bytes(*blob, request)});
     }
     const auto error = blob ? storage_error() : failure(gone_error(), operation_t::file_write);
-    asio::post(context_, [handler = std::move(handler), error] { handler(error); });
-    if (!observer) return false;
-    return hold_up(observer);
+    const bool full = observer && hold_up(observer);
+    auto written = [handler = std::move(handler), error] { handler(error); };
+    if (full) {
+      // libtorrent reads on from a peer whose blocks are all written, whatever this call returns.
+      held_up_writes_.push_back(std::move(written));
+    } else {
+      asio::post(context_, std::move(written));
+    }
+    return full;
   }
 
   void async_hash(lt::storage_index_t storage, lt::piece_index_t piece,
@@ -216,7 +223,7 @@ class BlobDisk final : public lt::disk_interface, private lt::buffer_allocator_i
 
   void update_stats_counters(lt::counters&) const override {}
   std::vector<lt::open_file_state> get_status(lt::storage_index_t) const override { return {}; }
-  void abort(bool) override {}
+  void abort(bool) override { end_writes(); }
   void submit_jobs() override {}
   void settings_updated() override {}
 
@@ -260,11 +267,18 @@ class BlobDisk final : public lt::disk_interface, private lt::buffer_allocator_i
       if (link->context == nullptr) return;
       asio::post(*link->context, [this, link] {
         if (link->context == nullptr) return;
+        end_writes();
         for (const auto& peer : std::exchange(held_up_, {})) {
           if (const auto waiting = peer.lock()) waiting->on_disk();
         }
       });
     };
+  }
+
+  void end_writes() {
+    for (auto& written : std::exchange(held_up_writes_, {})) {
+      asio::post(context_, std::move(written));
+    }
   }
 
   /// Does `work` on a thread of the store, and what it returns, a handler, on the network thread;
@@ -303,6 +317,7 @@ class BlobDisk final : public lt::disk_interface, private lt::buffer_allocator_i
   // The network thread's.
   std::vector<std::shared_ptr<Slot>> slots_;  // By storage index.
   std::vector<std::weak_ptr<lt::disk_observer>> held_up_;
+  std::vector<std::function<void()>> held_up_writes_;
 };
 
 }  // namespace

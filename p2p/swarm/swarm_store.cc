@@ -114,7 +114,7 @@ bool SwarmStore::full(std::function<void()> eased) {
 }
 
 void SwarmStore::ease(std::unique_lock<std::mutex>& lock) {
-  if (held_up_.empty() || waiting_bytes() > config_.waiting_bytes_max / 2) return;
+  if (held_up_.empty() || waiting_bytes() > config_.waiting_bytes_max) return;
   const auto held_up = std::exchange(held_up_, {});
   lock.unlock();
   for (const auto& eased : held_up) eased();

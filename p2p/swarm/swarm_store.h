@@ -22,8 +22,10 @@ struct SwarmStoreConfig {
   unsigned store_threads = 1;  // and for segments and the digests of the whole.
   /// So many bytes of one arrival that wait are written, as a segment.
   std::uint64_t segment_bytes = 8 << 20;
-  /// More than so many that wait to be checked or written, of all arrivals, hold the peers up.
-  std::uint64_t waiting_bytes_max = 24 << 20;
+  /// More than so many that wait to be checked or written, of all arrivals, hold the peers up,
+  /// until there are no more than that: a peer that is held up is not heard either. Several layers
+  /// of less than a segment each fit in (with half of it 14 layers took longer: measured).
+  std::uint64_t waiting_bytes_max = 48 << 20;
   /// What came slowly is written after this time, if it is worth a segment of its own, or later.
   std::chrono::seconds patience{5};
   std::uint64_t small_segment_bytes = 4 << 20;

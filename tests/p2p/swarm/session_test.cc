@@ -1,5 +1,6 @@
 #include "p2p/swarm/session.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -26,6 +27,7 @@ struct SwarmNode : StoreTest {
     events.piece = [this](const Digest&, std::uint32_t) {
       const std::lock_guard lock(mutex);
       ++pieces;
+      if (session) most_waiting = std::max(most_waiting, session->store().waiting_bytes());
       changed.notify_all();
     };
     events.failed = [this](const Digest&, const Error& error) {
@@ -59,6 +61,7 @@ struct SwarmNode : StoreTest {
   std::vector<Digest> finished;
   std::vector<Error> failures;
   std::size_t pieces = 0;
+  std::uint64_t most_waiting = 0;  // Bytes, for the disk.
   std::unique_ptr<SwarmSession> session;
 };
 
@@ -168,13 +171,16 @@ TEST_CASE("A disk that is slower than the net holds the peers up, and all arrive
   slow.segment_bytes = 128 << 10;
   SwarmNode seed;
   SwarmNode peer(slow);
-  const auto content = random_bytes(24 << 20, 5);
+  const auto content = random_bytes(80 << 20, 5);
   const auto torrent = push_and_seed(seed, content);
   const auto arrival = peer.fetch(torrent, seed.session->listen_address());
   peer.wait([&] { return !peer.finished.empty(); });
   REQUIRE(arrival->commit(repo("b")));
   CHECK(read_blob(*peer.store, repo("b"), torrent.digest) == content);
   CHECK(peer.session->store().waits() > 0);
+  // Beyond the limit there is what libtorrent had read already when the store was full: up to 2 MiB
+  // (max_peer_recv_buffer_size), and as much again before its next look.
+  CHECK(peer.most_waiting <= slow.waiting_bytes_max + (8 << 20));
 }
 
 TEST_CASE("A transfer that is removed in the middle keeps what came", "[p2p][swarm]") {
